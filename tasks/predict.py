@@ -1,0 +1,119 @@
+"""Stage predict: what one network's folds say of their validation images and of the test images.
+
+One process for all folds, since imports are dear. Answers gather outside of
+the stage's output, which DVC empties before it runs, so a killed run goes on
+where it was; what gathered under other weights, photos or settings is thrown
+away.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from trashseg import paths
+from trashseg.classes import read_classes
+from trashseg.config import read_section, read_value
+from trashseg.data.folds import read_folds
+from trashseg.errors import InputError, run_command
+from trashseg.inference.config import PredictConfig
+from trashseg.inference.photos import photo_paths
+from trashseg.inference.predict import Predictor, View, choose_device
+from trashseg.inference.probabilities import ProbabilityStore
+from trashseg.inference.streaming import predict_photos
+from trashseg.io import read_json, write_json
+from trashseg.models.model_folder import DESCRIPTION, load_model
+
+GATHERED = Path(".trashseg") / "predict"
+FINGERPRINT = "fingerprint.json"
+
+
+def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig) -> Predictor:
+    """The predictor of a model folder, which must know the dataset's classes."""
+    network, description = load_model(folder)
+    if description.classes.names != names:
+        found, expected = ", ".join(description.classes.names), ", ".join(names)
+        raise InputError(f"{folder / DESCRIPTION}: trained for classes {found}; the dataset has {expected}")
+    view = View(config.view == "whole", config.scales, config.flips, config.window_overlap)
+    device = choose_device(config.device)
+    return Predictor(network, description.image_size, view, device, config.batch_size, config.precision)
+
+
+def fingerprint(model_folder: Path, photos: dict[int, Path], config: PredictConfig) -> dict[str, Any]:
+    """What the answers of one fold depend on; equal fingerprints mean that they may be kept."""
+    states = [(image_id, str(path), path.stat().st_size, path.stat().st_mtime_ns) for image_id, path in photos.items()]
+    settings = config.model_dump(mode="json", exclude={"workers", "max_megapixels"})
+    return {
+        "weights": read_json(model_folder / DESCRIPTION).get("weights_sha256"),
+        "photos": hashlib.sha256(json.dumps(states).encode()).hexdigest(),
+        "settings": settings,
+    }
+
+
+def claim(folder: Path, wanted: dict[str, Any]) -> None:
+    """Empty a fold's gathering folder unless what is in it was made with the same fingerprint."""
+    record = folder / FINGERPRINT
+    if not record.is_file() or read_json(record) != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_json(record, wanted)
+
+
+def predict_fold(
+    model_folder: Path,
+    validation: dict[int, Path],
+    test: dict[int, Path],
+    names: tuple[str, ...],
+    folder: Path,
+    config: PredictConfig,
+) -> None:
+    """Gather one fold's stores `val` and `test` in `folder`."""
+    for image_id, path in (validation | test).items():
+        if not path.is_file():
+            raise InputError(f"{path}: no such image (id {image_id})")
+    claim(folder, fingerprint(model_folder, validation | test, config))
+    predictor = predictor_of(model_folder, names, config)
+    for part, photos in (("val", validation), ("test", test)):
+        store = ProbabilityStore(folder / part, names)
+        store.folder.mkdir(parents=True, exist_ok=True)
+        what = f"predict {model_folder.parent.name} fold {model_folder.name} {part}"
+        predict_photos(predictor, photos, store, what, config.workers, config.max_megapixels)
+
+
+def run(round_id: str, model: str, folds: list[int], config: PredictConfig) -> None:
+    """Write `artifacts/predict/{round}/{model}`: stores `{fold}/val` and `{fold}/test`."""
+    names = read_classes(paths.DATASET / "classes.json").names
+    images = paths.DATASET / "images"
+    labelled = photo_paths(paths.DATASET / "train_all.json", images)
+    test = photo_paths(paths.DATASET / "test.json", images)
+    split = read_folds(paths.FOLDS / "folds.json")
+    gathered = GATHERED / round_id / model
+    for fold in folds:
+        validation = {image_id: labelled[image_id] for image_id in split.validation_ids(fold)}
+        predict_fold(paths.train(round_id, model, fold), validation, test, names, gathered / str(fold), config)
+    finish(gathered, paths.predict(round_id, model), folds)
+
+
+def finish(gathered: Path, out: Path, folds: list[int]) -> None:
+    """Move the gathered stores to the stage's output."""
+    shutil.rmtree(out, ignore_errors=True)
+    for fold in folds:
+        for part in ("val", "test"):
+            (out / str(fold)).mkdir(parents=True, exist_ok=True)
+            shutil.move(gathered / str(fold) / part, out / str(fold) / part)
+    shutil.rmtree(gathered)
+
+
+def main() -> None:
+    """Command line: python -m tasks.predict --round r0 --model unet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--round", required=True, help="id of the round, e.g. r0")
+    parser.add_argument("--model", required=True, help="name of the network, e.g. unet")
+    arguments = parser.parse_args()
+    config = read_section("predict", PredictConfig)
+    run(arguments.round, arguments.model, read_value("folds", list), config)
+
+
+if __name__ == "__main__":
+    run_command(main)

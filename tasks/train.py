@@ -1,0 +1,152 @@
+"""Train one network on one fold in one round: `artifacts/train/{round}/{model}/{fold}`.
+
+A later round starts from its teacher's weights and adds its pseudo labels; a
+round whose pseudo labels were declined passes the teacher's model on.
+"""
+
+import argparse
+import hashlib
+import shutil
+from pathlib import Path
+
+from trashseg import paths
+from trashseg.classes import read_classes
+from trashseg.config import load, read_section, read_value
+from trashseg.data.instance_bank import PasteObjects, paste_from_fold
+from trashseg.errors import InputError, nearest, run_command
+from trashseg.io import read_json, write_json
+from trashseg.models.config import NetworkConfig
+from trashseg.models.model_folder import WEIGHTS
+from trashseg.models.networks import Architecture
+from trashseg.tracking import training_run
+from trashseg.training.config import AugmentConfig, MixConfig, TrainConfig
+from trashseg.training.session import CHECKPOINTS, Start, train_model
+from trashseg.training.sets import (
+    ExampleSet,
+    FoldImages,
+    labelled_examples,
+    read_fold,
+    read_pseudo_labels,
+    synthetic_examples,
+)
+
+NO_TEACHER = "none"
+
+BANK_PER_CLASS = 200
+"""Objects of each class kept in memory for online copy-paste: some hundred kB each at 512x512, a GB at most."""
+
+
+def run(
+    round_id: str,
+    teacher: str,
+    model: str,
+    fold: int,
+    seed: int,
+    network: NetworkConfig,
+    train: TrainConfig,
+    augment: AugmentConfig,
+) -> None:
+    """Train, or pass the teacher's model on where the round's pseudo labels were declined."""
+    folder = paths.train(round_id, model, fold)
+    images = read_fold(paths.FOLDS, fold)
+    pseudo = read_pseudo_labels(paths.pseudo_label(round_id, fold), paths.DATASET, images)
+    taught = teacher != NO_TEACHER
+    if taught and not pseudo.accepted:
+        pass_on(paths.train(teacher, model, fold), folder, teacher, pseudo.reason)
+        return
+    sets = [
+        *labelled_and_synthetic(images, train.mix),
+        ExampleSet(pseudo.examples, train.mix.pseudo_label * pseudo.weight),
+    ]
+    validation = labelled_examples(images.validation, paths.DATASET / "images", paths.MASKS)
+    initial = paths.train(teacher, model, fold) / WEIGHTS if taught and train.start_from_teacher else None
+    start = Start(
+        Architecture(network.architecture, network.encoder, network.options),
+        network.encoder_weights if initial is None else None,
+        read_classes(paths.DATASET / "classes.json"),
+        initial,
+    )
+    epochs = (train.student_epochs if taught else None) or train.epochs
+    facts = {"round": round_id, "teacher": teacher, "model": model, "fold": fold}
+    settings = {
+        "train": train.model_dump(),
+        "augment": augment.model_dump(),
+        "network": network.model_dump(),
+        "seed": seed,
+    }
+    state = CHECKPOINTS / f"{round_id}-{model}-{fold}.run.json"
+    with training_run(round_id, model, fold, state=state, params=settings) as tracked:
+        used = [part for part in sets if part.examples and part.weight]
+        own_seed = training_seed(seed, round_id, model, fold)
+        paste = online_copy_paste(fold, seed) if augment.online_copy_paste else None
+        listeners = (tracked.log_epoch,)
+        train_model(
+            start, used, validation, train, augment, epochs, own_seed, folder, facts, listeners=listeners, paste=paste
+        )
+        tracked.finish(folder)
+    state.unlink(missing_ok=True)
+
+
+def labelled_and_synthetic(images: FoldImages, mix: MixConfig) -> list[ExampleSet]:
+    """The fold's own images and the sets made from them."""
+    fold = images.fold
+    return [
+        ExampleSet(labelled_examples(images.training, paths.DATASET / "images", paths.MASKS), mix.labelled),
+        ExampleSet(synthetic_examples(paths.oversample(fold), "oversample", images), mix.oversample),
+        ExampleSet(synthetic_examples(paths.copy_paste(fold), "copy_paste", images), mix.copy_paste),
+    ]
+
+
+def online_copy_paste(fold: int, seed: int) -> PasteObjects:
+    """Objects of the fold's training images, to be pasted anew in every epoch."""
+    annotations = paths.FOLDS / f"kfold_{fold}_train.json"
+    return paste_from_fold(annotations, paths.DATASET / "images", paths.MASKS, BANK_PER_CLASS, seed)
+
+
+def pass_on(teacher_folder: Path, folder: Path, teacher: str, reason: str) -> None:
+    """The teacher's model under this round's name; `model.json` says so."""
+    description = read_json(teacher_folder / "model.json")
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(teacher_folder, temporary)
+    try:
+        description["training"] = {**description["training"], "passed_on_from": teacher, "reason": reason}
+    except (TypeError, KeyError):
+        raise InputError(f"{teacher_folder / 'model.json'}: expected a description with 'training'") from None
+    write_json(temporary / "model.json", description)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def training_seed(seed: int, round_id: str, model: str, fold: int) -> int:
+    """A seed of its own for every training, from the names and the pipeline's seed."""
+    digest = hashlib.sha256(f"{seed}/{round_id}/{model}/{fold}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % 2**31
+
+
+def main() -> None:
+    """Read params.yaml and run the stage."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--round", required=True)
+    parser.add_argument("--teacher", required=True, help="the round before, or none")
+    parser.add_argument("--model", required=True, help="a key of networks in params.yaml")
+    parser.add_argument("--fold", type=int, required=True)
+    arguments = parser.parse_args()
+    model = arguments.model
+    networks = load().get("networks", {})
+    if model not in networks:
+        raise InputError(f"params.yaml: model {model!r} is not under networks{nearest(model, networks)}")
+    run(
+        arguments.round,
+        arguments.teacher,
+        model,
+        arguments.fold,
+        read_value("seed", int),
+        read_section(f"networks.{model}", NetworkConfig),
+        read_section("train", TrainConfig),
+        read_section("augment", AugmentConfig),
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,64 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from trashseg.errors import InputError
+from trashseg.inference.predict import Predictor, View
+from trashseg.inference.probabilities import ProbabilityStore
+from trashseg.inference.streaming import predict_photos, read_ahead, read_photo
+from trashseg.io import write_image
+
+
+def test_reading_ahead_keeps_order_and_is_bounded() -> None:
+    started: list[int] = []
+    lock = threading.Lock()
+
+    def read(item: int) -> int:
+        with lock:
+            started.append(item)
+        return 10 * item
+
+    with ThreadPoolExecutor(2) as pool:
+        results = read_ahead(read, range(100), pool, ahead=4)
+        assert next(results) == 0
+        assert len(started) <= 6
+        assert list(results) == [10 * item for item in range(1, 100)]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> dict[int, Path]:
+    rng = np.random.default_rng(0)
+    files = {image_id: tmp_path / f"{image_id}.png" for image_id in (4, 2, 9)}
+    for path in files.values():
+        write_image(path, rng.integers(0, 255, (40, 52, 3)).astype(np.uint8))
+    return files
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_files(
+    tiny_network: Any, photos: dict[int, Path], tmp_path: Path
+) -> None:
+    def fill(folder: str) -> ProbabilityStore:
+        predictor = Predictor(tiny_network, (64, 64), View(), torch.device("cpu"), 2)
+        store = ProbabilityStore(tmp_path / folder)
+        predict_photos(predictor, photos, store, "predict", workers=2)
+        return store
+
+    whole, resumed = fill("a"), fill("b")
+    resumed.path(2).unlink()
+    resumed.path(9).write_bytes(b"half a fi")
+    untouched = resumed.path(4).stat().st_mtime_ns
+    fill("b")
+    assert resumed.path(4).stat().st_mtime_ns == untouched
+    assert resumed.ids() == [2, 4, 9]
+    for image_id in photos:
+        np.testing.assert_allclose(resumed.read(image_id), whole.read(image_id), atol=0.009)
+
+
+def test_a_photo_too_large_is_named(photos: dict[int, Path]) -> None:
+    with pytest.raises(InputError, match=r"4\.png: 0\.0 megapixels, expected at most 0\.001"):
+        read_photo(photos[4], 0.001)

@@ -1,0 +1,78 @@
+"""Networks: names, shapes, normalisation inside, errors as sentences."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from trashseg.errors import InputError
+from trashseg.models.networks import ARCHITECTURES, Architecture, build_network, check_size
+
+ENCODER = "tu-tf_mobilenetv3_small_minimal_100"
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_every_decoder_gives_logits_of_the_images_size(name: str) -> None:
+    encoder = "tu-vit_tiny_patch16_224" if name == "dpt" else ENCODER
+    network = build_network(Architecture(name, encoder, {"encoder_depth": 4} if name == "dpt" else {}), 5).eval()
+    side = {"dpt": 224, "pan": 128}.get(name, 64)
+    with torch.no_grad():
+        logits_BCHW = network(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+    assert logits_BCHW.shape == (1, 5, side, side)
+    assert not (logits_BCHW.sum(1) - 1).abs().max() < 1e-3  # no softmax
+
+
+def test_the_normalisation_is_the_encoders_own() -> None:
+    network = build_network(Architecture("unet", ENCODER), 2)
+    assert network.mean_and_std == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    seen = []
+    network.body.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    network.eval()(torch.full((1, 3, 32, 32), 255, dtype=torch.uint8))
+    assert torch.allclose(seen[0], torch.ones(()))
+
+
+def test_old_and_original_names_work() -> None:
+    network = build_network(Architecture("UNet++", "timm-mobilenetv3_small_minimal_100"), 2)
+    assert network.body.__class__.__name__ == "UnetPlusPlus"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (Architecture("unett", ENCODER), "did you mean 'Unet'"),
+        (Architecture("unet", "resnet19"), "did you mean 'resnet18'"),
+        (Architecture("unet", "tu-resnet19"), "did you mean 'tu-resnet18'"),
+        (Architecture("fpn", ENCODER, {"colour": 1}), "colour"),
+    ],
+)
+def test_unknown_names_offer_the_nearest(architecture: Architecture, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build_network(architecture, 2)
+
+
+def test_a_size_that_the_stride_does_not_divide_is_refused() -> None:
+    network = build_network(Architecture("unet", ENCODER), 2)
+    with pytest.raises(InputError, match="100x96 is not a multiple of the stride 32"):
+        check_size((100, 96), network, ENCODER)
+
+
+def test_encoder_weights_from_a_file(tmp_path) -> None:
+    trained = build_network(Architecture("unet", ENCODER), 2)
+    save_file(trained.encoder.state_dict(), tmp_path / "encoder.safetensors")
+    timm_names = {name.removeprefix("model."): value for name, value in trained.encoder.state_dict().items()}
+    save_file({**timm_names, "classifier.bias": torch.zeros(1000)}, tmp_path / "timm.safetensors")
+    for name in ("encoder", "timm"):
+        network = build_network(Architecture("fpn", ENCODER), 2, str(tmp_path / f"{name}.safetensors"))
+        for mine, other in zip(network.encoder.parameters(), trained.encoder.parameters(), strict=True):
+            assert torch.equal(mine, other)
+
+
+def test_encoder_weights_of_another_encoder_are_refused(tmp_path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"conv1.weight": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="tensors of encoder"):
+        build_network(Architecture("unet", ENCODER), 2, str(path))
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(InputError, match="cannot be read as safetensors"):
+        build_network(Architecture("unet", ENCODER), 2, str(path))
+    with pytest.raises(InputError, match="no such file"):
+        build_network(Architecture("unet", ENCODER), 2, str(tmp_path / "none.safetensors"))

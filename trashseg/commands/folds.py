@@ -1,0 +1,75 @@
+"""`trashseg folds`: a COCO file to k training and validation files."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def folds(
+    json: Path,
+    *,
+    out: Path,
+    k: int = 5,
+    method: Literal["greedy", "iterstrat", "stratified", "kfold"] = "greedy",
+    group_by: str | None = None,
+    given: Path | None = None,
+    seed: int = 0,
+    ignore: tuple[str, ...] = ("UNKNOWN",),
+    jobs: int = 0,
+) -> None:
+    """Deal the images of a COCO file to k folds that share the pixels of every class evenly.
+
+    Example: `trashseg folds mine/train.json --out mine/folds --k 5 --group-by scene`
+
+    Writes OUT/folds.json, and for each fold OUT/kfold_0_train.json and OUT/kfold_0_val.json, copies of JSON cut down
+    to the fold's images; OUT/balance.json and OUT/balance.svg tell how evenly each class is spread, beside plain and
+    single-label k-fold.
+
+    Parameters
+    ----------
+    json
+        COCO file with polygons or RLE. The images themselves are not needed.
+    out
+        Folder for the files.
+    k
+        Number of folds: --k 5 holds out a fifth of the images in each.
+    method
+        greedy: equal pixels and images of every class. iterstrat: multi-label stratification over each image's rarest
+        class, number of classes and number of annotations. stratified: over the rarest class alone. kfold: at random.
+    group_by
+        Key of the image rows whose images stay together: --group-by video. Without it every image is on its own.
+    given
+        Your own split instead: a JSON file {file_name or image id: fold}. It is checked, and reported on like any.
+    seed
+        Another number gives another split.
+    ignore
+        Categories that count for no class: --ignore UNKNOWN --ignore Other
+    jobs
+        Processes that count pixels; 0 uses every core.
+    """
+    from trashseg.data.assemble import classes_of, mapped
+    from trashseg.data.balance import balance_report, table_lines
+    from trashseg.data.balance_plot import balance_svg
+    from trashseg.data.coco import read_coco
+    from trashseg.data.folds import write_fold_files
+    from trashseg.data.painted_pixels import painted_pixels
+    from trashseg.data.scenes import scene_files
+    from trashseg.data.split import assign_folds, check_k, given_folds
+    from trashseg.data.split_table import split_table
+    from trashseg.io import read_json, write_json, write_text
+
+    coco = read_coco(json)
+    classes, class_of = classes_of(coco.categories, json, ignore)
+    kept, ignored = mapped(coco, class_of)
+    document = {"images": coco.images, "annotations": kept, "ignored_annotations": ignored}
+    pixels_NC = painted_pixels(scene_files(document, Path(), None), len(classes), jobs)
+    table = split_table(document, pixels_NC, group_by)
+    check_k(table, k)
+    if given is None:
+        split = assign_folds(table, k, method, seed)
+    else:
+        split = given_folds(given, table, k, {row["file_name"]: row["id"] for row in coco.images})
+    report = balance_report(split, table, classes.names, method if given is None else "given", seed)
+    write_fold_files(out, split, read_json(json))
+    write_json(out / "balance.json", report)
+    write_text(out / "balance.svg", balance_svg(report))
+    print("\n".join([*table_lines(report), *(f"note: {note}" for note in report["notes"])]))

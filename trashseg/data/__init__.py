@@ -1,0 +1,1 @@
+"""From files to training samples: COCO, masks, folds, synthetic images, transforms."""

@@ -1,0 +1,1 @@
+"""TACO: its photos fetched, its categories mapped by a table, a COCO folder made of them."""

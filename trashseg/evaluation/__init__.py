@@ -1,0 +1,1 @@
+"""Confusion counts, intervals, reports, submissions."""

@@ -1,0 +1,1 @@
+"""From a model folder to answers: prediction, TTA, ensemble, CRF, pseudo labels."""

@@ -1,0 +1,91 @@
+"""The scores of each round and step, read from the `evaluate` artefacts."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trashseg import paths
+from trashseg.errors import InputError
+from trashseg.io import read_json
+
+
+@dataclass(frozen=True)
+class Score:
+    """mIoU in [0, 1] on the full and the 256 grid, its interval, and IoU by class name (None: absent)."""
+
+    miou: float
+    miou_256: float | None
+    low: float | None
+    high: float | None
+    per_class: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of one round; `test` is None where the test labels are unknown."""
+
+    round_id: str
+    name: str
+    oof: Score
+    test: Score | None
+
+    @property
+    def label(self) -> str:
+        """The step in plain words."""
+        kind, _, rest = self.name.partition(" ")
+        if kind == "member":
+            model, _, fold = rest.rpartition("/")
+            return f"{model}, fold {fold} alone"
+        if self.name.endswith(" folds"):
+            return f"{self.name.removesuffix(' folds')}, all folds"
+        return {"ensemble": "ensemble: all together", "crf": "ensemble + CRF (sharper edges)"}.get(kind, self.name)
+
+    @property
+    def kind(self) -> str:
+        """`member`, `folds`, `ensemble` or `crf`."""
+        kind = self.name.split(" ")[0]
+        return "folds" if self.name.endswith(" folds") else kind
+
+
+def parse_score(entry: Mapping[str, Any]) -> Score:
+    """One entry of `steps` in metrics.json."""
+    low, high = entry.get("interval") or (None, None)
+    return Score(entry["miou"], entry.get("miou_256"), low, high, entry.get("per_class") or {})
+
+
+def _read(path: Path) -> dict[str, Score]:
+    content = read_json(path)
+    try:
+        entries = content["steps"] if content.get("known", True) else []
+        return {entry["step"]: parse_score(entry) for entry in entries}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: expected the metrics that `evaluate` writes, found {error!r}") from None
+
+
+def read_steps(rounds: Sequence[str]) -> list[Step]:
+    """Every step of every round, in the pipeline's order."""
+    steps = []
+    for round_id in rounds:
+        folder = paths.evaluate(round_id)
+        oof, test = _read(folder / "oof" / "metrics.json"), _read(folder / "test" / "metrics.json")
+        steps += [Step(round_id, name, score, test.get(name)) for name, score in oof.items()]
+    return steps
+
+
+def read_confusion(path: Path) -> NDArray[np.int64]:
+    """Pixel counts (C, C), rows the truth, of a confusion.csv with a header and class names in its first column."""
+    try:
+        with path.open(newline="") as file:
+            counts = np.array([row[1:] for row in list(csv.reader(file))[1:]], np.int64)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise InputError(f"{path}: expected a table of pixel counts, found {error}") from None
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise InputError(f"{path}: expected a square table of pixel counts, found shape {counts.shape}")
+    return counts

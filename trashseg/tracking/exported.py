@@ -1,0 +1,59 @@
+"""What `export` left, with the out-of-fold score of just these networks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trashseg import paths
+from trashseg.data.folds import read_folds
+from trashseg.errors import InputError
+from trashseg.io import read_json
+from trashseg.tracking.evaluation import read_steps
+from trashseg.tracking.provenance import digest
+
+
+@dataclass(frozen=True)
+class Exported:
+    """ONNX files with their trained (height, width), their score, and what it was measured on."""
+
+    round_id: str
+    step: str
+    files: Mapping[Path, tuple[int, int]]
+    classes: Sequence[str]
+    score: float
+    fold_digest: str
+
+
+def scored_step(names: Sequence[str], folds: int) -> str:
+    """The step whose score tells what files named `{model}_{fold}` are worth together.
+
+    All folds of the files' networks: the ensemble's score, or the one
+    network's. A single fold of one network: that network's folds, each of
+    which scored the photos it had not seen.
+    """
+    members = {(name.rpartition("_")[0], int(name.rpartition("_")[2])) for name in names}
+    models = sorted({model for model, _ in members})
+    if len(models) == 1:
+        return f"{models[0]} folds"
+    if len(members) == len(models) * folds:
+        return "ensemble"
+    raise InputError(
+        f"{paths.EXPORT}: {', '.join(sorted(names))} were never scored together; "
+        "expected all folds (export.members: all) or one network"
+    )
+
+
+def read_exported() -> Exported:
+    """Read artifacts/export and find its score; an `InputError` where the pipeline has not come that far."""
+    parity = read_json(paths.EXPORT / "parity.json")
+    round_id, facts = str(parity["round"]), parity["files"]
+    files = {paths.EXPORT / name: (int(f["trained_size"][0]), int(f["trained_size"][1])) for name, f in facts.items()}
+    folds_json = paths.FOLDS / "folds.json"
+    step = scored_step([path.stem for path in files], read_folds(folds_json).k)
+    steps = read_steps(paths.evaluate(round_id))
+    if step not in steps:
+        where = paths.evaluate(round_id) / "oof" / "metrics.json"
+        raise InputError(f"{where}: no step {step!r}; expected the score of the exported networks")
+    measured_on = digest([folds_json, paths.DATASET / "train_all.json"])
+    classes = [str(name) for name in next(iter(facts.values()))["classes"]]
+    return Exported(round_id, step, files, classes, steps[step]["oof_miou"], measured_on)

@@ -1,0 +1,130 @@
+"""The registry: exported networks as a model version, `champion` only where it beats the present one.
+
+Two scores compare only when they were measured on the same photos in the same
+folds, so each version carries a digest of them.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trashseg.errors import InputError
+from trashseg.io import write_json
+from trashseg.tracking.pipeline import parent_run
+from trashseg.tracking.store import TrackingOff, connect
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking.client import MlflowClient
+
+NAME = "trashseg"
+CHAMPION = "champion"
+SERVED = Path(__file__).with_name("served.py")
+REQUIREMENTS = ("mlflow>=3.17,<3.18", "onnxruntime>=1.22,<2", "opencv-python-headless>=4.11", "numpy>=2.1,<3")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A new model version, whether it is now the champion, and why."""
+
+    version: str
+    champion: bool
+    reason: str
+
+
+def verdict(score: float, fold_digest: str, present: Mapping[str, str] | None) -> tuple[bool, str]:
+    """Whether a model replaces the champion whose version tags are `present` (None: there is none)."""
+    if present is None:
+        return True, "there was no champion"
+    if present.get("fold_digest") != fold_digest:
+        return False, "the champion was scored on other folds: scores do not compare"
+    best = float(present.get("oof_miou", "nan"))
+    if score > best:
+        return True, f"mIoU {score:.4f} out of fold beats the champion's {best:.4f}"
+    return False, f"mIoU {score:.4f} out of fold does not beat the champion's {best:.4f}"
+
+
+def _champion(client: "MlflowClient", name: str) -> "ModelVersion | None":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:  # no such model, or no such alias yet
+        return None
+
+
+def save_served(folder: Path, files: Mapping[Path, tuple[int, int]], classes: Sequence[str]) -> None:
+    """Write an MLflow model that answers with the mean of ONNX files; `files` gives each its (height, width)."""
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import ColSpec, Schema
+
+    with tempfile.TemporaryDirectory() as temporary:
+        facts = Path(temporary) / "facts.json"
+        members = {path.stem: list(size) for path, size in files.items()}
+        write_json(facts, {"classes": list(classes), "members": members})
+        mlflow.pyfunc.save_model(
+            path=str(folder),
+            python_model=str(SERVED),
+            artifacts={"facts": str(facts), **{path.stem: str(path) for path in files}},
+            signature=ModelSignature(inputs=Schema([ColSpec("string", "image")])),
+            pip_requirements=list(REQUIREMENTS),
+        )
+
+
+def register_champion(
+    files: Mapping[Path, tuple[int, int]],
+    classes: Sequence[str],
+    score: float,
+    fold_digest: str,
+    *,
+    tags: Mapping[str, object] = {},
+    force: bool = False,
+    name: str = NAME,
+) -> Registration:
+    """Register ONNX files as a new version of model `name`; alias `champion` moves to it if it is better.
+
+    `files` maps each ONNX file to the (height, width) it was trained at;
+    `score` is their mIoU out of fold, `fold_digest` names photos and folds it
+    was measured on. `force` moves the alias whatever the scores. Unlike
+    logging this raises: someone asked for it and must know.
+    """
+    if not files:
+        raise InputError("no ONNX file to register; run the export stage first")
+    try:
+        client, experiment = connect()
+    except TrackingOff:
+        raise InputError("tracking is off (TRASHSEG_TRACKING): there is no registry to register in") from None
+    run_id = parent_run(client, experiment)
+    version = _new_version(client, run_id, files, classes, name)
+    described: dict[str, Any] = {"oof_miou": score, "fold_digest": fold_digest, **tags}
+    for key, value in described.items():
+        client.set_model_version_tag(name, version, key, str(value))
+    present = _champion(client, name)
+    champion, reason = verdict(score, fold_digest, None if present is None else present.tags)
+    if force and not champion:
+        champion, reason = True, f"forced, though {reason}"
+    if champion:
+        client.set_registered_model_alias(name, CHAMPION, version)
+    return Registration(version, champion, reason)
+
+
+def _new_version(
+    client: "MlflowClient", run_id: str, files: Mapping[Path, tuple[int, int]], classes: Sequence[str], name: str
+) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description="Litter segmentation: a photo in, a mask out.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    place = f"models/{len(client.search_model_versions(f'name = {name!r}')) + 1}"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        save_served(folder, files, classes)
+        client.log_artifacts(run_id, str(folder), place)
+    uri = client.get_run(run_id).info.artifact_uri
+    return str(client.create_model_version(name, f"{uri}/{place}", run_id).version)
