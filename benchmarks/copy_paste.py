@@ -164,7 +164,7 @@ def main() -> None:
         work, part = Work(pairs, out), Work(pairs[: IMAGES // SHARE], out)
         cache = {pair.source.image_id: load_scene(pair.source) for pair in part.pairs}
         recipe = CopyPaste(Variation(), Limits(), None, 1.0, 8)
-        bank = InstanceBank.build(files, per_class=50, seed=0)
+        bank = InstanceBank.build(files)
         for cache_of_one_kind in (LABELS, DECODED, CACHE):
             cache_of_one_kind.clear()
         ways: dict[str, tuple[Callable[[], None], Work]] = {
