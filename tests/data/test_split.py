@@ -1,5 +1,6 @@
 """Splits: balance and no leak for any table, every method; a user's own split; the three labels."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from trashseg.data.balance import balance_report, shares, table_lines, unavoidable
 from trashseg.data.split import METHODS, assign_folds, given_folds
+from trashseg.data.split_greedy import Dealt, greedy_folds, weighted_shares
 from trashseg.data.split_table import SplitTable, group_codes, rarest_class, split_table, three_labels
 from trashseg.errors import InputError
 from trashseg.io import write_json
@@ -71,6 +73,17 @@ def test_greedy_is_far_more_even_than_the_others() -> None:
         for method in METHODS
     }
     assert worst["greedy"] <= 0.25 * min(worst["iterstrat"], worst["stratified"], worst["kfold"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_few_groups_are_dealt_as_well_as_can_be(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels_NC = (rng.random((10, 4)) < [1, 0.7, 0.5, 0.3]) * rng.lognormal(7, 1.5, (10, 4)).astype(np.int64)
+    table = SplitTable(tuple(range(10)), np.arange(10), (pixels_NC > 0).astype(np.int64), pixels_NC)
+    shares_GF = weighted_shares(table)
+    every = [np.array([0, *deal]) for deal in product((0, 1), repeat=9) if any(deal)]
+    least = min(Dealt(shares_GF, folds_G, 2).cost() for folds_G in every)
+    assert Dealt(shares_GF, greedy_folds(table, 2, seed), 2).cost() == pytest.approx(least)
 
 
 def test_unavoidable_is_what_one_heavy_image_forces() -> None:
