@@ -56,9 +56,12 @@ class Setting:
 
 STRONG = {name: AugmentConfig.model_fields[name].default for name in NO_AUGMENTATION}
 
+MILD = {"geometry": 0.6, "scale_min": 0.75, "scale_max": 1.5, "light": 0.3}
+
 SETTINGS: Mapping[str, Setting] = {
     "base": Setting(),
     "strong augmentation": Setting(augment=STRONG),
+    "mild augmentation": Setting(augment=MILD),
     "online copy-paste": Setting(augment={"online_copy_paste": 0.5}),
     "offline copy-paste": Setting(mix={"copy_paste": 0.5}),
     "oversampling": Setting(mix={"oversample": 0.5}),
@@ -121,7 +124,7 @@ def measured(name: str, seed: int, epochs: int, per_epoch: int) -> tuple[NDArray
     kept = KEPT / f"{name.replace(' ', '-')}-{seed}-{epochs}x{per_epoch}.npz"
     if not kept.is_file():
         start = time.monotonic()
-        folder = KEPT / "model"
+        folder = kept.with_suffix("")
         train(folder, images, SETTINGS[name], seed, epochs, per_epoch)
         counts = score(folder, images)
         with atomic(kept) as temporary, temporary.open("wb") as file:
@@ -136,15 +139,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--images-per-epoch", type=int, default=320)
+    parser.add_argument("--images-per-epoch", type=int, default=240)
+    parser.add_argument("--only", nargs="+", choices=SETTINGS, default=[*SETTINGS], metavar="SETTING")
     arguments = parser.parse_args()
     if not (paths.FOLDS / "kfold_0_train.json").is_file():
         print("training_techniques: skipped, no artefacts here; first run the stages up to copy_paste")
         return
-    done: dict[str, list[NDArray[np.int64]]] = {name: [] for name in SETTINGS}
+    names = dict.fromkeys(["base", *arguments.only])
+    done: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
     groups: list[object] = []
     for seed in range(arguments.seeds):
-        for name in SETTINGS:
+        for name in names:
             counts, own = measured(name, seed, arguments.epochs, arguments.images_per_epoch)
             done[name].append(counts)
         groups += own
