@@ -82,11 +82,9 @@ def train(
     import os
 
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from trashseg.data.dataset import ExampleCache
-    from trashseg.data.online_paste import OnlinePaste
     from trashseg.models.networks import Architecture
     from trashseg.training.overrides import resolve
-    from trashseg.training.own_files import outline, read_own, tensorboard_listener
+    from trashseg.training.own_files import outline, paste_from_own, read_own, tensorboard_listener
     from trashseg.training.session import Start, train_model
     from trashseg.training.sets import ExampleSet
 
@@ -114,7 +112,6 @@ def train(
     facts = {"train_json": train_json.name, "val_json": val_json.name}
     listeners = (tensorboard_listener(tensorboard),) if tensorboard else ()
     pasting = settings.augment.online_copy_paste > 0
-    cache = ExampleCache(training, len(classes), int(settings.train.cache_gb * 2**29)) if pasting else None
     train_model(
         start,
         [ExampleSet(training, 1.0)],
@@ -126,6 +123,6 @@ def train(
         out,
         facts,
         listeners=listeners,
-        paste=OnlinePaste(cache) if cache else None,
+        paste=paste_from_own(train_json, images, seed) if pasting else None,
     )
     print(f"model folder {out}: best epoch and scores in {out / 'metrics.json'}")
