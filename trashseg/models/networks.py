@@ -8,6 +8,8 @@ There is never a softmax in a network: losses and inference take logits.
 B batch, C classes or colours, H height, W width.
 """
 
+import copy
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +29,12 @@ ARCHITECTURES: dict[str, type[nn.Module]] = dict(smp.MODEL_ARCHITECTURES_MAPPING
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+ANY_SIZE: Mapping[str, Mapping[str, Any]] = {
+    r"tu-swin": {"strict_img_size": False},
+    r"tu-(vit_(tiny|small|base|large|huge|giant)|deit|eva)": {"dynamic_img_size": True},
+}
+"""What timm's transformers must be told to take images of other sizes than they were pretrained at."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def build_network(architecture: Architecture, classes: int, encoder_weights: str
     """
     kind = architecture_class(architecture.name)
     encoder = encoder_name(architecture.encoder)
-    named = Architecture(architecture.name, encoder, architecture.options)
+    named = Architecture(architecture.name, encoder, {**_any_size(encoder), **architecture.options})
     tensors = packaged_weights(encoder) if encoder_weights == "imagenet" else None
     if encoder_weights and encoder_weights.endswith(".safetensors"):
         tensors = _read_encoder(Path(encoder_weights))
@@ -125,6 +133,10 @@ def build_network(architecture: Architecture, classes: int, encoder_weights: str
         _load_encoder(body, tensors, encoder, encoder_weights or "")
     mean, std = _normalisation(encoder)
     return SegmentationNetwork(body, classes, _stride(body), mean, std)
+
+
+def _any_size(encoder: str) -> Mapping[str, Any]:
+    return next((told for pattern, told in ANY_SIZE.items() if re.match(pattern, encoder)), {})
 
 
 def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weights: str | None) -> nn.Module:
@@ -196,9 +208,21 @@ def _load_encoder(body: nn.Module, tensors: Mapping[str, Tensor], encoder: str, 
     module.load_state_dict(fitting, strict=False)
 
 
-def check_size(size: tuple[int, int], network: SegmentationNetwork, encoder: str) -> None:
-    """Raise `InputError` where height or width is no multiple of the network's stride."""
+def check_size(size: tuple[int, int], network: SegmentationNetwork, encoder: str, batch_size: int = 2) -> None:
+    """Raise `InputError` where the network cannot train on batches of this height and width.
+
+    Both must be multiples of its stride. What else a decoder or a transformer
+    wants (some pool down to nothing, some normalise over a batch of one pixel)
+    is found by a step on torch's `meta` device, which computes no values.
+    """
+    said = f"image size {size[0]}x{size[1]}"
     if size[0] % network.stride or size[1] % network.stride:
+        raise InputError(f"{said} is not a multiple of the stride {network.stride} of encoder {encoder!r}")
+    shapes = copy.deepcopy(network).to("meta").train()
+    try:
+        shapes(torch.empty(batch_size, 3, *size, dtype=torch.uint8, device="meta"))
+    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
         raise InputError(
-            f"image size {size[0]}x{size[1]} is not a multiple of the stride {network.stride} of encoder {encoder!r}"
-        )
+            f"{said} in batches of {batch_size} does not fit {type(network.body).__name__} over encoder {encoder!r}: "
+            f"{_first_line(error)}"
+        ) from None
