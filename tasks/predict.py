@@ -38,7 +38,8 @@ def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig) ->
         raise InputError(f"{folder / DESCRIPTION}: trained for classes {found}; the dataset has {expected}")
     view = View(config.view == "whole", config.scales, config.flips, config.window_overlap)
     device = choose_device(config.device)
-    return Predictor(network, description.image_size, view, device, config.batch_size, config.precision)
+    size, single = description.image_size, config.keep_single
+    return Predictor(network, size, view, device, config.batch_size, config.precision, single)
 
 
 def fingerprint(model_folder: Path, photos: dict[int, Path], config: PredictConfig) -> dict[str, Any]:

@@ -36,9 +36,6 @@ from trashseg.training.sets import (
 
 NO_TEACHER = "none"
 
-BANK_PER_CLASS = 200
-"""Objects of each class kept in memory for online copy-paste: some hundred kB each at 512x512, a GB at most."""
-
 
 def run(
     round_id: str,
@@ -114,7 +111,7 @@ def labelled_and_synthetic(images: FoldImages, mix: MixConfig) -> list[ExampleSe
 def online_copy_paste(fold: int, seed: int) -> PasteObjects:
     """Objects of the fold's training images, to be pasted anew in every epoch."""
     annotations = paths.FOLDS / f"kfold_{fold}_train.json"
-    return paste_from_fold(annotations, paths.DATASET / "images", paths.MASKS, BANK_PER_CLASS, seed)
+    return paste_from_fold(annotations, paths.DATASET / "images", paths.MASKS, seed)
 
 
 def pass_on(teacher_folder: Path, folder: Path, teacher: str, reason: str) -> None:

@@ -37,6 +37,14 @@ def test_each_fold_answers_its_own_validation_images_and_every_test_image(traine
     assert not predict.GATHERED.joinpath("r0", "unet").exists()
 
 
+@pytest.mark.parametrize(("keep", "held"), [(True, True), (False, False)])
+def test_what_a_single_look_sees_is_kept_unless_refused(trained: Path, keep: bool, held: bool) -> None:
+    predict.run("r0", "unet", [0, 1], CONFIG.model_copy(update={"keep_single": keep}))
+    for part, image_id in (("val", 3), ("test", 7)):
+        single = ProbabilityStore(paths.predict("r0", "unet") / "0" / part).read_both(image_id)[1]
+        assert (single is not None) == held
+
+
 def test_a_killed_run_keeps_what_it_had_unless_the_settings_changed(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,14 +89,12 @@ def train(
     import os
 
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from trashseg.data.dataset import ExampleCache
-    from trashseg.data.online_paste import OnlinePaste
     from trashseg.models.model_folder import WEIGHTS
     from trashseg.training import curves
     from trashseg.training.journal import Listeners
     from trashseg.training.loaders import is_first_process
     from trashseg.training.overrides import resolve
-    from trashseg.training.own_files import architecture, check_out, outline, pretrained, read_own
+    from trashseg.training.own_files import architecture, check_out, outline, paste_from_own, pretrained, read_own
     from trashseg.training.session import Start, train_model
     from trashseg.training.sets import ExampleSet
 
@@ -126,7 +124,6 @@ def train(
     if figures is not None:
         listeners = Listeners((*listeners.figures, curves.json_lines(figures)), listeners.answers)
     pasting = settings.augment.online_copy_paste > 0
-    cache = ExampleCache(training, len(classes), int(settings.train.cache_gb * 2**29)) if pasting else None
     train_model(
         start,
         [ExampleSet(training, 1.0)],
@@ -138,7 +135,7 @@ def train(
         out,
         facts,
         listeners=listeners,
-        paste=OnlinePaste(cache) if cache else None,
+        paste=paste_from_own(train_json, images, seed) if pasting else None,
     )
     if is_first_process():
         print(curves.closing_words(out))

@@ -19,6 +19,9 @@ class PredictConfig(Section):
     scales: list[Scale] = Field([1.0], min_length=1, description="sizes to look at, as factors; answers are averaged")
     flips: list[Flip] = Field(["none", "horizontal"], min_length=1, description="mirror images to look at as well")
     window_overlap: float = Field(0.5, ge=0, lt=1, description="of neighbouring windows, a fraction of their side")
+    keep_single: bool = Field(
+        True, description="also keep what a single look sees, so that `evaluate` tells what the others gain"
+    )
     batch_size: int = Field(8, ge=1, description="tiles that go through the network together")
     precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto: bf16 on a GPU, 32 on the CPU")
     device: str = Field("auto", description="auto: a GPU where there is one; or cpu, cuda, cuda:1")

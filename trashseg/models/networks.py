@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from trashseg.errors import InputError, nearest
+from trashseg.models.packaged_weights import packaged_weights
 
 ARCHITECTURES: dict[str, type[nn.Module]] = dict(smp.MODEL_ARCHITECTURES_MAPPING)
 """Decoders by lower-case name."""
@@ -116,15 +117,20 @@ def encoder_name(name: str) -> str:
 def build_network(architecture: Architecture, classes: int, encoder_weights: str | None = None) -> SegmentationNetwork:
     """A network of `classes` output channels.
 
-    `encoder_weights` names pretrained weights of the hub (`imagenet`), a local
-    `.safetensors` file, or nothing. Raises `InputError` for unknown names,
+    `encoder_weights` names pretrained weights (`imagenet`: from an installed
+    package where one has them, else from the hub), a local `.safetensors`
+    file, or nothing. Raises `InputError` for unknown names,
     options that the decoder does not take, and weights that cannot be had.
     """
     kind = architecture_class(architecture.name)
     encoder = encoder_name(architecture.encoder)
-    file = Path(encoder_weights) if encoder_weights and encoder_weights.endswith(".safetensors") else None
-    options = {**_any_size(encoder), **architecture.options}
-    body = _body(kind, Architecture(architecture.name, encoder, options), classes, file or encoder_weights)
+    named = Architecture(architecture.name, encoder, {**_any_size(encoder), **architecture.options})
+    tensors = packaged_weights(encoder) if encoder_weights == "imagenet" else None
+    if encoder_weights and encoder_weights.endswith(".safetensors"):
+        tensors = _read_encoder(Path(encoder_weights))
+    body = _body(kind, named, classes, encoder_weights if tensors is None else None)
+    if tensors is not None:
+        _load_encoder(body, tensors, encoder, encoder_weights or "")
     mean, std = _normalisation(encoder)
     return SegmentationNetwork(body, classes, _stride(body), mean, std)
 
@@ -133,12 +139,8 @@ def _any_size(encoder: str) -> Mapping[str, Any]:
     return next((told for pattern, told in ANY_SIZE.items() if re.match(pattern, encoder)), {})
 
 
-def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weights: Path | str | None) -> nn.Module:
+def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weights: str | None) -> nn.Module:
     """smp's network, its errors told as sentences."""
-    if isinstance(weights, Path):
-        body = _body(kind, architecture, classes, None)
-        _load_encoder(body, weights, architecture.encoder)
-        return body
     where = f"network {architecture.name} over {architecture.encoder}"
     try:
         with warnings.catch_warnings():
@@ -175,17 +177,21 @@ def _normalisation(encoder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return IMAGENET_MEAN, IMAGENET_STD
 
 
-def _load_encoder(body: nn.Module, path: Path, encoder: str) -> None:
-    """Put the tensors of a local file into the encoder; a classifier's extra ones are left out."""
+def _read_encoder(path: Path) -> dict[str, Tensor]:
+    """The tensors of a local file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
         raise InputError(f"{path}: no such file of encoder weights")
     try:
-        tensors = load_file(path)
+        return dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: cannot be read as safetensors: {error}") from None
+
+
+def _load_encoder(body: nn.Module, tensors: Mapping[str, Tensor], encoder: str, source: str) -> None:
+    """Put tensors into the encoder; a classifier's extra ones are left out."""
     module = body.get_submodule("encoder")
     wanted = module.state_dict()
     tensors = {key.removeprefix("encoder.").removeprefix("body.encoder."): value for key, value in tensors.items()}
@@ -196,7 +202,7 @@ def _load_encoder(body: nn.Module, path: Path, encoder: str) -> None:
     missing = [key for key in parameters if key not in fitting]
     if missing:
         raise InputError(
-            f"{path}: {len(missing)} of {len(parameters)} tensors of encoder {encoder!r} are absent or of another "
+            f"{source}: {len(missing)} of {len(parameters)} tensors of encoder {encoder!r} are absent or of another "
             f"shape, the first is {missing[0]!r}"
         )
     module.load_state_dict(fitting, strict=False)

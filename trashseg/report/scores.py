@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trashseg import paths
 from trashseg.errors import InputError
+from trashseg.evaluation.step_names import WITHOUT_TTA
 from trashseg.io import read_json
 
 
@@ -37,19 +38,25 @@ class Step:
     @property
     def label(self) -> str:
         """The step in plain words."""
-        kind, _, rest = self.name.partition(" ")
+        name = self.name.removesuffix(WITHOUT_TTA)
+        looks = ", one look" if name != self.name else ""
+        kind, _, rest = name.partition(" ")
         if kind == "member":
             model, _, fold = rest.rpartition("/")
-            return f"{model}, fold {fold} alone"
-        if self.name.endswith(" folds"):
-            return f"{self.name.removesuffix(' folds')}, all folds"
+            return f"{model}, fold {fold} alone{looks}"
+        if looks or name.endswith(" folds"):
+            return f"{name.removesuffix(' folds')}, all folds{looks}"
         return {"ensemble": "ensemble: all together", "crf": "ensemble + CRF (sharper edges)"}.get(kind, self.name)
 
     @property
     def kind(self) -> str:
-        """`member`, `folds`, `ensemble` or `crf`."""
-        kind = self.name.split(" ")[0]
-        return "folds" if self.name.endswith(" folds") else kind
+        """`member`, `folds`, `ensemble` or `crf`; `member single` or `folds single` where one look is all."""
+        name = self.name.removesuffix(WITHOUT_TTA)
+        looks = " single" if name != self.name else ""
+        kind = name.split(" ")[0]
+        if kind == "member":
+            return kind + looks
+        return "folds" + looks if looks or name.endswith(" folds") else kind
 
 
 def parse_score(entry: Mapping[str, Any]) -> Score:

@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 
 from trashseg.classes import Classes
-from trashseg.data.assemble import classes_of, mapped
-from trashseg.data.coco import Coco, read_coco
+from trashseg.data.coco import Coco
 from trashseg.data.dataset import Example
+from trashseg.data.instance_bank import InstanceBank, PasteObjects
 from trashseg.data.mask_files import mask_names, write_masks
+from trashseg.data.own_labels import IGNORED, read_own_labels
 from trashseg.errors import InputError
 from trashseg.models.model_folder import DESCRIPTION
 from trashseg.models.networks import Architecture
@@ -18,16 +19,16 @@ from trashseg.training.session import Start, build_checked
 MASKS = Path(".trashseg/own-masks")
 
 
-def paint_examples(path: Path, images: Path, ignore: tuple[str, ...] = ("UNKNOWN",)) -> tuple[list[Example], Classes]:
+def paint_examples(path: Path, images: Path, ignore: tuple[str, ...] = IGNORED) -> tuple[list[Example], Classes]:
     """The images of a COCO file with their masks, painted largest first under `.trashseg/own-masks`."""
-    coco = read_coco(path)
+    labels = read_own_labels(path, ignore)
+    coco, classes = labels.coco, labels.classes
     if not coco.images:
         raise InputError(f"{path}: no image found, expected at least one")
-    classes, class_of = classes_of(coco.categories, path, ignore)
-    kept, ignored = mapped(coco, class_of)
     folder = MASKS / hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     names = mask_names(coco, path, "id")
-    write_masks(Coco(coco.images, kept, []), Coco(coco.images, ignored, []), names, folder, classes, False, "paint", 0)
+    kept, ignored = Coco(coco.images, labels.kept, []), Coco(coco.images, labels.ignored, [])
+    write_masks(kept, ignored, names, folder, classes, False, "paint", 0)
     examples = []
     for row in coco.images:
         image = images / row["file_name"]
@@ -49,6 +50,11 @@ def read_own(train_json: Path, val_json: Path, images: Path) -> tuple[list[Examp
     if shared:
         raise InputError(f"{val_json}: image {min(shared)} is in {train_json} too; its score would be no test")
     return training, validation, classes
+
+
+def paste_from_own(train_json: Path, images: Path, seed: int) -> PasteObjects:
+    """Online copy-paste of the objects of the images to learn from, as the pipeline does it for a fold."""
+    return PasteObjects(InstanceBank.build(read_own_labels(train_json).scenes(images), seed=seed))
 
 
 def outline(settings: Settings, classes: Classes, images: tuple[int, int]) -> str:

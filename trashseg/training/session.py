@@ -44,6 +44,8 @@ CODE = (
     "data/sampler.py",
     "data/mixing.py",
     "data/paste.py",
+    "data/patch.py",
+    "data/instance_bank.py",
 )
 
 
