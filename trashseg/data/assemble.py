@@ -20,6 +20,7 @@ from trashseg.data.coco import Coco, Row, read_coco, read_with_warnings, write_c
 from trashseg.data.duplicates import joined_groups, near_duplicates
 from trashseg.data.findings import stop_at_errors
 from trashseg.data.image_files import Look, look_at
+from trashseg.data.pool import FOLDER, look_at_pool, new_ones, pool_rows, read_pool
 from trashseg.data.segmentation import area_of, bbox_of, rle_of
 from trashseg.errors import InputError, nearest
 from trashseg.io import write_json
@@ -49,10 +50,11 @@ def assemble(
     max_megapixels: float = 64.0,
     images: Literal["copy", "symlink"] = "copy",
     jobs: int = 0,
+    unlabelled: Path | None = None,
 ) -> tuple[Coco, list[Row]] | None:
-    """Write `train_all.json`, `test.json`, `classes.json`, `images/`, `report.json` to `out`; give the test labels.
+    """Write `train_all.json`, `test.json`, `unlabelled.json`, `classes.json`, `images/`, `report.json` to `out`.
 
-    Files are relative to `root`; images lie beside the JSON that names them,
+    Gives the test labels. Files but `unlabelled` are relative to `root`; images lie beside the JSON that names them,
     or in `images/` there. `implicit_categories` are ids that annotations may
     use though the file does not list them. Any fault that would make a label
     or a pixel wrong is an `InputError`. The test labels come with their ignored
@@ -82,8 +84,14 @@ def assemble(
     )
     write_coco(out / "test.json", Coco(_with_groups(test.images, groups), [], rows))
     write_classes(out / "classes.json", classes)
+    pool, left_out = _place_pool(
+        unlabelled, out, [*train.images, *test.images], looks,
+        near_duplicate_bits, max_megapixels, images, jobs,
+    )  # fmt: skip
+    write_coco(out / "unlabelled.json", Coco(pool, [], rows))
     warnings = [finding.row() for finding in [*oddities, *(found for look in looks for found in look.findings)]]
-    write_json(out / "report.json", _report(train, test, classes, kept, ignored, pairs, warnings))
+    told = _report(train, test, classes, kept, ignored, pairs, warnings)
+    write_json(out / "report.json", {**told, "unlabelled_images": len(pool), "unlabelled_left_out": left_out})
     if labels is None:
         return None
     by_name = _by_name(
@@ -91,6 +99,21 @@ def assemble(
     )
     true, unscored = mapped(labels, by_name)
     return Coco(_with_groups(labels.images, groups), true, rows), unscored
+
+
+def _place_pool(
+    source: Path | None, out: Path, rows: Sequence[Row], looks: Sequence[Look], max_bits: int, max_megapixels: float,
+    images: Literal["copy", "symlink"], jobs: int,
+) -> tuple[list[Row], list[str]]:  # fmt: skip
+    """(rows of the pool's photos, now in the dataset; names of those left out as twins of others)."""
+    if source is None:
+        return [], []
+    folder, found = read_pool(source, max_megapixels)
+    keep = new_ones(look_at_pool(source, folder, found, max_megapixels, jobs), looks, max_bits)
+    pool = pool_rows(found, keep, max(row["id"] for row in rows) + 1)
+    for row in pool:
+        place_image(folder / Path(row["file_name"]).relative_to(FOLDER), out / "images" / row["file_name"], images)
+    return pool, [row["file_name"] for row, kept in zip(found, keep, strict=True) if not kept]
 
 
 def classes_of(
