@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from flows.outcomes import OURS
+
 ZOMBIE_S = 180
 AUTOMATION = "trashseg: a run without heartbeats has crashed"
 
@@ -41,7 +43,7 @@ def make_pools(wanted: dict[str, str]) -> None:
 def deploy(available: dict[str, str], path: Path = Path("prefect.yaml")) -> None:
     """Register the deployments whose pool is available."""
     deployments = yaml.safe_load(path.read_text())["deployments"]
-    chosen = [entry["name"] for entry in deployments if entry["work_pool"]["name"] in available]
+    chosen = dict.fromkeys(entry["name"] for entry in deployments if entry["work_pool"]["name"] in available)
     names = [argument for name in chosen for argument in ("--name", name)]
     _prefect("deploy", "--prefect-file", str(path), *names)
 
@@ -53,7 +55,7 @@ def automate() -> None:
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-    ends = ("Completed", "Failed", "Cancelled", "Crashed", "BadInput")
+    ends = ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", *OURS)
     trigger = EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
         after={"prefect.flow-run.heartbeat"},
@@ -66,10 +68,11 @@ def automate() -> None:
     message = f"no heartbeat for {ZOMBIE_S} s: the worker or its machine died"
     action = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message)
     with get_client(sync_client=True) as client:
-        if not client.read_automations_by_name(AUTOMATION):
-            client.create_automation(
-                AutomationCore(name=AUTOMATION, description=message, trigger=trigger, actions=[action])
-            )
+        wanted = AutomationCore(name=AUTOMATION, description=message, trigger=trigger, actions=[action])
+        for present in client.read_automations_by_name(AUTOMATION)[:1]:
+            client.update_automation(present.id, wanted)
+            return
+        client.create_automation(wanted)
 
 
 def main() -> None:

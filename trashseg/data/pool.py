@@ -6,17 +6,14 @@ teach nothing new, and a twin of a held-out photo should not be learned from.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from trashseg.data.coco import Row, read_coco
 from trashseg.data.duplicates import near_duplicates
-from trashseg.data.findings import stop_at_errors
-from trashseg.data.image_files import Look, look_at
+from trashseg.data.image_files import Look
 from trashseg.errors import InputError
-from trashseg.parallel import parallel_map
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -46,14 +43,6 @@ def _row(number: int, path: Path, folder: Path) -> Row:
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be decoded: {error}") from None
     return {"id": number, "file_name": str(path.relative_to(folder)), "width": width, "height": height}
-
-
-def look_at_pool(source: Path, folder: Path, rows: list[Row], max_megapixels: float, jobs: int) -> list[Look]:
-    """What the pool's files show; an unreadable one is an `InputError`."""
-    work = partial(look_at, folder=folder, where=str(source), max_megapixels=max_megapixels)
-    looks = parallel_map(work, rows, jobs, "checking unlabelled images")
-    stop_at_errors(finding for look in looks for finding in look.findings)
-    return looks
 
 
 def new_ones(looks: Sequence[Look], known: Sequence[Look], max_bits: int) -> list[bool]:

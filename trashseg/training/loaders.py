@@ -51,12 +51,13 @@ def prepare(sets: Sequence[ExampleSet], validation: Sequence[Example], classes: 
     """Read all labels once, to weigh images by their rarest class."""
     examples = [example for part in sets for example in part.examples]
     workers = loading_processes(config.workers)
-    cache = ExampleCache(examples, classes, _share(config.cache_gb, 0.8, workers))
+    cache = ExampleCache(examples, classes, int(config.cache_gb * 2**30 * 0.8))
     pixels_NC = count_pixels(cache)
+    cache.close()  # loading processes share what is there by fork; none keeps more of its own
     lengths = [len(part.examples) for part in sets]
     until_N = np.repeat([np.inf if part.until_epoch is None else part.until_epoch for part in sets], lengths)
     weight_N = np.repeat([part.weight for part in sets], lengths) * balance_weights(pixels_NC, config.balance_power)
-    held_out = ExampleCache(validation, classes, _share(config.cache_gb, 0.2, 1))
+    held_out = ExampleCache(validation, classes, int(config.cache_gb * 2**30 * 0.2))
     return Material(cache, weight_N, until_N, pixels_NC.sum(0), held_out, workers)
 
 
@@ -67,13 +68,14 @@ def loading_processes(workers: int | None) -> int:
     return (os.cpu_count() or 2) // 2 if torch.cuda.is_available() else 0
 
 
-def _share(cache_gb: float, share: float, workers: int) -> int:
-    return int(cache_gb * 2**30 * share) // max(1, workers)
-
-
 def processes() -> tuple[int, int]:
     """This process's rank and the number of processes, as torchrun says."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes and tells: the only one, or the first under torchrun."""
+    return processes()[0] == 0
 
 
 def training_loader(
