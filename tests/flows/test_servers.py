@@ -77,7 +77,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, in
     if os.geteuid() == 0:  # it refuses to run as root
         shutil.chown(folder, "postgres", "postgres")
         as_user = ["runuser", "-u", "postgres", "--"]
-    password, port, bin_folder = secrets.token_urlsafe(16), free_port(), Path(initdb).parent
+    password, port, bin_folder = secrets.token_urlsafe(16), free_port(), Path(initdb).resolve().parent
     (folder / "password").write_text(password)
     (folder / "password").chmod(0o644)
 
