@@ -26,7 +26,7 @@ def prepare_clone(directory: str, remote: bool = True) -> dict[str, str]:
     os.chdir(folder)
     subprocess.run(["make", "install"], cwd=folder, check=True)
     dvc = [str(folder / ".venv" / "bin" / "python"), "-m", "dvc"]
-    if remote and subprocess.run([*dvc, "config", "core.remote"], cwd=folder, capture_output=True).returncode == 0:
+    if remote and subprocess.run([*dvc, "remote", "default"], cwd=folder, capture_output=True).returncode == 0:
         subprocess.run([*dvc, "pull", "--run-cache", "--allow-missing"], cwd=folder, check=True)
     return {"directory": str(folder)}
 
