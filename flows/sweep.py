@@ -126,7 +126,7 @@ class Follower:
     def __call__(self, line: str) -> bool:
         """Take a line of output; False where the trial is worse than the median at this step."""
         if not line.startswith('{"epoch"'):
-            self.words = line
+            self.words = line if any(map(str.isalnum, line)) else self.words
             self.say(line)
             return True
         figures = json.loads(line)
@@ -167,7 +167,7 @@ def command(sweep: Sweep, fold: int, values: Mapping[str, Any], out: Path) -> li
         "--images",
         str(here / paths.DATASET / "images"),
     ]
-    own += ["--out", str(out), "--figures", "-", "--seed", str(sweep.seed), "--epochs", str(sweep.epochs)]
+    own += ["--out", str(out), "--figures=-", "--seed", str(sweep.seed), "--epochs", str(sweep.epochs)]
     return own + [part for key, value in values.items() for part in ("--set", setting(key, value))]
 
 
