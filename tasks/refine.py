@@ -119,10 +119,12 @@ def decide(
         by_fold.setdefault(data.folds[image_id], []).append(image_id)
     ids = search_ids(by_fold, config.search_images)
     confusions = search(refiner, candidates, ids, classes, config.workers)
-    choice = cross_fit(confusions, [data.folds[i] for i in ids])
+    always = config.apply == "always"
+    choice = cross_fit(confusions, [data.folds[i] for i in ids], OFF + 1 if always else OFF)
     comparison = gain_on(confusions, ids, data, choice, config)
     rest = sorted(set(data.ids) - set(ids))
-    if comparison.gain.high <= 0 or choice.overall == OFF or not rest:
+    hopeless = comparison.gain.high <= 0 or choice.overall == OFF
+    if not rest or (hopeless and not always):
         return choice, comparison
     confusions = np.concatenate([confusions, rest_confusions(refiner, candidates, rest, data, choice, classes)], axis=1)
     return choice, gain_on(confusions, [*ids, *rest], data, choice, config)
@@ -160,7 +162,7 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
     )
     candidates: list[Candidate] = [None, *config.candidates()]
     choice, comparison = decide(oof, candidates, data, len(classes), config)
-    on, reason = verdict(comparison, choice.overall)
+    on, reason = verdict(comparison, choice.overall, config.apply == "always")
     print(f"refine {round_id}: {reason}")
     write_masks(
         oof,

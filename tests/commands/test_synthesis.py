@@ -58,6 +58,20 @@ def test_folds_keep_the_users_ids_and_groups(own: Path, tmp_path: Path, capsys: 
     assert "Tree" in capsys.readouterr().out
 
 
+def test_near_duplicate_photos_are_kept_together(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (10, 6, 6, 3), np.uint8)
+    for at in range(10):  # the first and the last show the same
+        photo_HWC = np.repeat(np.repeat(noise[at % 9], 8, 0), 8, 1)
+        write_image(tmp_path / "photos" / f"{100 + 3 * at}.png", photo_HWC)
+    folds(own / "train.json", out=tmp_path / "out", k=5, images=tmp_path / "photos", jobs=1)
+    split = read_folds(tmp_path / "out" / "folds.json").assignment
+    assert split[100] == split[127]
+    assert "images 100 and 127 (0 bits differ)" in capsys.readouterr().out
+    folds(own / "train.json", out=tmp_path / "out", k=2, images=tmp_path / "photos", group_by="video", jobs=1)
+    split = read_folds(tmp_path / "out" / "folds.json").assignment
+    assert split[100] == split[103] == split[124] == split[127], "two videos, joined by their twins"
+
+
 def test_folds_given_are_checked_and_used(own: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "mine.json", {f"{100 + 3 * at}.png": at % 2 for at in range(10)})
     folds(own / "train.json", out=tmp_path, k=2, given=tmp_path / "mine.json", jobs=1)

@@ -11,6 +11,7 @@ from trashseg.commands.train import train
 from trashseg.errors import InputError
 from trashseg.io import read_json, write_image
 from trashseg.models.model_folder import load_model
+from trashseg.training.own_files import paste_from_own
 
 SMALL = [
     "network.encoder_weights=null",
@@ -91,6 +92,14 @@ def test_a_training_writes_a_model_folder_and_curves(files: dict[str, Path]) -> 
     assert description.classes.names == ("Background", "Can", "Bag")
     assert set(read_json(Path("mine/metrics.json"))["per_class"]) == {"Background", "Can", "Bag"}
     assert list(Path("curves").glob("events.*"))
+
+
+def test_objects_pasted_online_are_those_of_the_training_file(files: dict[str, Path]) -> None:
+    value = read_json(files["train_json"])
+    value["annotations"] = [row for row in value["annotations"] if row["category_id"] == 1]
+    files["train_json"].write_text(json.dumps(value))
+    bank = paste_from_own(files["train_json"], files["images"], seed=0).bank
+    assert {index: len(patches) for index, patches in bank.patches.items()} == {1: 2}, "no Bag of val.json"
 
 
 @pytest.mark.parametrize(

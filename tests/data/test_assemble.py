@@ -101,6 +101,16 @@ def test_groups_join_the_users_key_and_near_duplicates_across_test(root, tmp_pat
     assert report["near_duplicates"] == [{"images": [2, 15], "bits": 0}]
 
 
+def test_images_without_a_value_are_of_no_common_group(root, tmp_path):
+    value = read_json(root / "train.json")
+    for image, place in zip(value["images"], ("a", None, None, "a"), strict=True):
+        image["place"] = place
+    (root / "train.json").write_text(json.dumps(value))
+    build(root, tmp_path / "out", group_key="place")
+    groups = {row["id"]: row["group"] for row in load_coco(tmp_path / "out" / "train_all.json").images}
+    assert groups == {1: "1", 2: "2", 5: "5", 9: "1"}
+
+
 def test_an_unknown_group_key_is_named(root, tmp_path):
     with pytest.raises(InputError, match=r"no image has the key 'plaice'.*did you mean 'place'"):
         build(root, tmp_path / "out", group_key="plaice")

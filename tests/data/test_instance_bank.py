@@ -9,8 +9,8 @@ import pytest
 from trashseg.classes import VOID
 from trashseg.data.instance_bank import InstanceBank, PasteObjects, paste_from_fold
 from trashseg.data.paste import Limits
-from trashseg.data.scenes import scene_files
-from trashseg.io import write_image, write_json
+from trashseg.data.scenes import load_scene, scene_files
+from trashseg.io import read_json, write_image, write_json, write_mask
 
 SIDE = 40
 
@@ -42,14 +42,21 @@ def square(image: int, category: int, start: int, side: int) -> dict[str, object
 
 @pytest.fixture(scope="module")
 def bank(folder: Path) -> InstanceBank:
-    from trashseg.io import read_json
-
     return InstanceBank.build(scene_files(read_json(folder / "train.json"), folder, None), per_class=4, min_area_px=50)
 
 
 def test_bank_holds_at_most_so_many_of_each_class(bank: InstanceBank) -> None:
     assert {index: len(patches) for index, patches in bank.patches.items()} == {1: 4, 2: 2}
     assert 0 < bank.size_bytes < 100_000
+
+
+def test_bank_keeps_within_its_bytes_and_takes_from_every_class(folder: Path, bank: InstanceBank) -> None:
+    files = scene_files(read_json(folder / "train.json"), folder, None)
+    one = max(patch.size_bytes for patches in bank.patches.values() for patch in patches)
+    for budget in (0, 2 * one, 5 * one, 100 * one):
+        small = InstanceBank.build(files, min_area_px=50, budget_bytes=budget)
+        assert small.size_bytes <= budget
+        assert set(small.patches) == (set() if budget == 0 else {1, 2})
 
 
 def test_rare_classes_are_drawn_as_often(bank: InstanceBank) -> None:
@@ -95,10 +102,7 @@ def test_an_empty_bank_changes_nothing(folder: Path) -> None:
 
 
 def test_bank_of_a_fold_from_its_files(folder: Path, tmp_path: Path) -> None:
-    from trashseg.data.scenes import load_scene
-    from trashseg.io import read_json, write_mask
-
     for file in scene_files(read_json(folder / "train.json"), folder, None):
         write_mask(tmp_path / f"{file.image_id}.png", load_scene(file).mask_HW, np.zeros((256, 3), np.uint8))
-    paste = paste_from_fold(folder / "train.json", folder, tmp_path, per_class=1, seed=0)
+    paste = paste_from_fold(folder / "train.json", folder, tmp_path, seed=0, per_class=1)
     assert {index: len(patches) for index, patches in paste.bank.patches.items()} == {1: 1, 2: 1}

@@ -12,7 +12,6 @@ from trashseg.classes import VOID
 from trashseg.data.augment_config import AugmentConfig
 from trashseg.data.dataset import Draw, ExampleCache, TrainingImages
 from trashseg.data.mixing import class_mix, cut_mix
-from trashseg.data.online_paste import OnlinePaste
 from trashseg.data.sampler import WeightedDraws, balance_weights, systematic
 from trashseg.data.transforms import augment
 
@@ -98,6 +97,15 @@ def test_processes_share_one_epoch() -> None:
     assert sorted(parts[0] + parts[1]) == sorted(whole)
 
 
+def test_a_set_is_drawn_until_its_epoch() -> None:
+    sampler = WeightedDraws(np.ones(6), 12, seed=1, until_N=np.array([np.inf] * 4 + [2] * 2))
+    drawn = []
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        drawn.append({draw.example for draw in sampler})
+    assert drawn == [{0, 1, 2, 3, 4, 5}] * 2 + [{0, 1, 2, 3}] * 2
+
+
 def test_images_of_rare_classes_weigh_more() -> None:
     pixels_NC = np.array([[9, 0], [9, 0], [9, 0], [5, 4]])
     assert balance_weights(pixels_NC, 0.5).tolist() == pytest.approx([1, 1, 1, 2])
@@ -114,9 +122,14 @@ def test_mixed_pixels_bring_their_labels(mix) -> None:
     assert not torch.equal(mixed_BHW, mask_BHW)
 
 
-def test_pasted_objects_bring_their_labels(images: TrainingImages) -> None:
-    paste = OnlinePaste(images.cache)
-    blank_HWC, blank_HW = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
-    image_HWC, mask_HW = paste(blank_HWC, blank_HW, np.random.default_rng(0))
-    assert mask_HW.any() and VOID not in mask_HW
-    assert np.array_equal(image_HWC.any(2), mask_HW > 0)
+def test_objects_are_pasted_as_often_as_params_say(images: TrainingImages) -> None:
+    def paste(image_HWC, mask_HW, rng):
+        return np.full_like(image_HWC, 255), np.full_like(mask_HW, 3)
+
+    def share(probability: float) -> float:
+        config = NOTHING.model_copy(update={"online_copy_paste": probability})
+        pasted = TrainingImages(images.cache, (32, 32), config, seed=0, paste=paste)
+        return float(np.mean([bool((pasted[Draw(0, 0, position)][1] == 3).all()) for position in range(200)]))
+
+    assert share(0) == 0 and share(1) == 1
+    assert 0.35 < share(0.5) < 0.65

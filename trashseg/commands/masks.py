@@ -40,17 +40,16 @@ def masks(
         Processes; 0 uses every core.
     """
     from trashseg.classes import write_classes
-    from trashseg.data.assemble import classes_of, mapped
-    from trashseg.data.coco import Coco, read_coco
+    from trashseg.data.coco import Coco
     from trashseg.data.mask_files import mask_names, refuse_foreign, write_masks
+    from trashseg.data.own_labels import read_own_labels
 
     refuse_foreign(out)
-    coco = read_coco(json)
-    classes, class_of = classes_of(coco.categories, json, ignore)
-    kept, ignored = mapped(coco, class_of)
+    labels = read_own_labels(json, ignore)
+    coco = labels.coco
     names = mask_names(coco, json, name_by)
-    labelled, unscored = Coco(coco.images, kept, []), Coco(coco.images, ignored, [])
-    report = write_masks(labelled, unscored, names, out, classes, seam_repair, crowd, jobs)
-    write_classes(out / "classes.json", classes)
+    labelled, unscored = Coco(coco.images, labels.kept, []), Coco(coco.images, labels.ignored, [])
+    report = write_masks(labelled, unscored, names, out, labels.classes, seam_repair, crowd, jobs)
+    write_classes(out / "classes.json", labels.classes)
     mended = f", {report['seam_repaired_px']} px of seams filled" if seam_repair else ""
     print(f"{len(coco.images)} masks in {out}{mended}")

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from trashseg.config import Section, parse
-from trashseg.data.assemble import classes_of, mapped
-from trashseg.data.coco import read_coco
-from trashseg.data.scenes import scene_files
+from trashseg.data.own_labels import read_own_labels
 from trashseg.data.synthetic_stages import Labelled
 from trashseg.errors import InputError
 
@@ -23,14 +21,11 @@ def labelled_files(json: Path, images: Path, out: Path, ignore: tuple[str, ...],
     """The images of a user's COCO file; `out` must be new, empty, or a set that these verbs made."""
     if out.exists() and not (out.is_dir() and ((out / "lineage.json").is_file() or not any(out.iterdir()))):
         raise InputError(f"{out}: holds other files, expected a new folder, or one with a set and lineage.json")
-    coco = read_coco(json)
-    classes, class_of = classes_of(coco.categories, json, ignore)
-    kept, ignored = mapped(coco, class_of)
-    document = {"images": coco.images, "annotations": kept, "ignored_annotations": ignored}
+    labels = read_own_labels(json, ignore)
     return Labelled(
-        files=scene_files(document, images, None),
-        classes=classes,
-        taken_ids=[row["id"] for row in coco.images],
+        files=labels.scenes(images),
+        classes=labels.classes,
+        taken_ids=[row["id"] for row in labels.coco.images],
         fold=fold,
         out=out,
     )

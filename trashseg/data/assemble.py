@@ -11,19 +11,17 @@ make the user's own files read-only (docs/decisions/images-copied.md).
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from trashseg.classes import Classes, named, write_classes
 from trashseg.data.coco import Coco, Row, read_coco, read_with_warnings, write_coco
-from trashseg.data.duplicates import joined_groups, near_duplicates
-from trashseg.data.findings import stop_at_errors
-from trashseg.data.image_files import Look, look_at
+from trashseg.data.groups import grouped, look_at_all, with_groups
+from trashseg.data.image_files import Look
+from trashseg.data.pool import FOLDER, new_ones, pool_rows, read_pool
 from trashseg.data.segmentation import area_of, bbox_of, rle_of
 from trashseg.errors import InputError, nearest
 from trashseg.io import write_json
-from trashseg.parallel import parallel_map
 
 try:
     import fcntl
@@ -49,10 +47,11 @@ def assemble(
     max_megapixels: float = 64.0,
     images: Literal["copy", "symlink"] = "copy",
     jobs: int = 0,
+    unlabelled: Path | None = None,
 ) -> tuple[Coco, list[Row]] | None:
-    """Write `train_all.json`, `test.json`, `classes.json`, `images/`, `report.json` to `out`; give the test labels.
+    """Write `train_all.json`, `test.json`, `unlabelled.json`, `classes.json`, `images/`, `report.json` to `out`.
 
-    Files are relative to `root`; images lie beside the JSON that names them,
+    Gives the test labels. Files but `unlabelled` are relative to `root`; images lie beside the JSON that names them,
     or in `images/` there. `implicit_categories` are ids that annotations may
     use though the file does not list them. Any fault that would make a label
     or a pixel wrong is an `InputError`. The test labels come with their ignored
@@ -70,27 +69,46 @@ def assemble(
     classes, class_of = classes_of(train.categories, root / train_json, ignore_categories, merge_categories or {})
     train, test, labels = _apart(train, test, labels, root / (test_labels_json or ""))
     folder = images_folder(root, train, root / train_json)
-    looks = _look(folder, root / train_json, train, max_megapixels, jobs)
-    looks += _look(folder, root / (test_json or train_json), test, max_megapixels, jobs)
-    groups, pairs = _grouped([*train.images, *test.images], looks, group_key, root / train_json, near_duplicate_bits)
+    looks = look_at_all(folder, root / train_json, train.images, max_megapixels, jobs)
+    looks += look_at_all(folder, root / (test_json or train_json), test.images, max_megapixels, jobs)
+    groups, pairs = grouped([*train.images, *test.images], looks, group_key, root / train_json, near_duplicate_bits)
     for image in [*train.images, *test.images]:
         place_image(folder / image["file_name"], out / "images" / image["file_name"], images)
     rows = category_rows(classes)
     kept, ignored = mapped(train, class_of)
-    write_coco(
-        out / "train_all.json", Coco(_with_groups(train.images, groups), kept, rows), ignored_annotations=ignored
-    )
-    write_coco(out / "test.json", Coco(_with_groups(test.images, groups), [], rows))
+    write_coco(out / "train_all.json", Coco(with_groups(train.images, groups), kept, rows), ignored_annotations=ignored)
+    write_coco(out / "test.json", Coco(with_groups(test.images, groups), [], rows))
     write_classes(out / "classes.json", classes)
+    pool, left_out = _place_pool(
+        unlabelled, out, [*train.images, *test.images], looks,
+        near_duplicate_bits, max_megapixels, images, jobs,
+    )  # fmt: skip
+    write_coco(out / "unlabelled.json", Coco(pool, [], rows))
     warnings = [finding.row() for finding in [*oddities, *(found for look in looks for found in look.findings)]]
-    write_json(out / "report.json", _report(train, test, classes, kept, ignored, pairs, warnings))
+    told = _report(train, test, classes, kept, ignored, pairs, warnings)
+    write_json(out / "report.json", {**told, "unlabelled_images": len(pool), "unlabelled_left_out": left_out})
     if labels is None:
         return None
     by_name = _by_name(
         labels.categories, classes, root / str(test_labels_json), ignore_categories, merge_categories or {}
     )
     true, unscored = mapped(labels, by_name)
-    return Coco(_with_groups(labels.images, groups), true, rows), unscored
+    return Coco(with_groups(labels.images, groups), true, rows), unscored
+
+
+def _place_pool(
+    source: Path | None, out: Path, rows: Sequence[Row], looks: Sequence[Look], max_bits: int, max_megapixels: float,
+    images: Literal["copy", "symlink"], jobs: int,
+) -> tuple[list[Row], list[str]]:  # fmt: skip
+    """(rows of the pool's photos, now in the dataset; names of those left out as twins of others)."""
+    if source is None:
+        return [], []
+    folder, found = read_pool(source, max_megapixels)
+    keep = new_ones(look_at_all(folder, source, found, max_megapixels, jobs), looks, max_bits)
+    pool = pool_rows(found, keep, max(row["id"] for row in rows) + 1)
+    for row in pool:
+        place_image(folder / Path(row["file_name"]).relative_to(FOLDER), out / "images" / row["file_name"], images)
+    return pool, [row["file_name"] for row, kept in zip(found, keep, strict=True) if not kept]
 
 
 def classes_of(
@@ -178,34 +196,6 @@ def images_folder(root: Path, coco: Coco, path: Path) -> Path:
         if (folder / name).is_file():
             return folder
     raise InputError(f"{path}: image {coco.images[0]['id']}: no file {name!r} in {root} or {root / 'images'}")
-
-
-def _look(folder: Path, path: Path, coco: Coco, max_megapixels: float, jobs: int) -> list[Look]:
-    work = partial(look_at, folder=folder, where=str(path), max_megapixels=max_megapixels)
-    looks = parallel_map(work, coco.images, jobs, "checking images")
-    stop_at_errors(finding for look in looks for finding in look.findings)
-    return looks
-
-
-def _grouped(
-    images: list[Row], looks: list[Look], group_key: str | None, path: Path, max_bits: int
-) -> tuple[dict[int, str], list[tuple[int, int, int]]]:
-    """Group per image id, and near-duplicate pairs of ids with their differing bits."""
-    if group_key is not None and not any(group_key in image for image in images):
-        raise InputError(f"{path}: no image has the key {group_key!r} (data.group_key){nearest(group_key, images[0])}")
-    found = near_duplicates(
-        [look.hash_bits or b"" for look in looks],
-        [look.thumbnail or b"" for look in looks],
-        [look.edges or b"" for look in looks],
-        max_bits,
-    )
-    pairs = [(images[i]["id"], images[j]["id"], bits) for i, j, bits in found]
-    keys = {image["id"]: str(image[group_key]) if group_key and group_key in image else None for image in images}
-    return joined_groups(keys, [(a, b) for a, b, _ in pairs]), pairs
-
-
-def _with_groups(images: list[Row], groups: dict[int, str]) -> list[Row]:
-    return [{**image, "group": groups[image["id"]]} for image in images]
 
 
 def place_image(source: Path, target: Path, how: Literal["copy", "symlink"]) -> None:

@@ -2,8 +2,9 @@
 
 An image pasted once and learnt from for a hundred epochs teaches its seams;
 here every epoch sees other objects in other places. The bank holds crops, not
-images, and at most so many of each class, so its memory does not grow with
-the dataset. Nothing here needs torch.
+images, at most so many of each class and within a budget of bytes, so its
+memory does not grow with the dataset. The pipeline and `trashseg train` share
+it. Nothing here needs torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,9 @@ from trashseg.io import read_json
 MAX_SIDE_PX = 320
 """Larger objects are kept at this size."""
 
+PER_CLASS = 200
+BUDGET_BYTES = 256 << 20
+
 
 @dataclass(frozen=True)
 class InstanceBank:
@@ -34,27 +38,29 @@ class InstanceBank:
     def build(
         cls,
         files: Sequence[SceneFile],
-        per_class: int = 200,
+        per_class: int = PER_CLASS,
         seed: int = 0,
         min_area_px: int = 64,
-        classes: frozenset[int] | None = None,
+        budget_bytes: int = BUDGET_BYTES,
     ) -> "InstanceBank":
-        """At most `per_class` objects of each of `classes` (None: all), chosen at random among `files`.
+        """At most `per_class` objects of each class, chosen at random among `files`, in `budget_bytes` at most.
 
         `files` must be the fold's training images alone. Objects that show
-        fewer than `min_area_px` pixels are left out.
+        fewer than `min_area_px` pixels are left out. Classes share the budget
+        evenly.
         """
         rng = np.random.default_rng(seed)
-        wanted = {index: per_class for index in sorted(_classes_of(files)) if classes is None or index in classes}
-        found: dict[int, list[Patch]] = {index: [] for index in wanted}
+        found: dict[int, list[Patch]] = {index: [] for index in sorted(_classes_of(files))}
+        room = {index: budget_bytes // len(found) for index in found}
+        open_classes = set(found)
         for at in rng.permutation(len(files)).tolist():
-            open_classes = {index for index in wanted if len(found[index]) < per_class}
-            if not open_classes:
-                break
             if open_classes & {a["category_id"] for a in files[at].annotations}:
                 for index, patch in _objects(files[at], open_classes, min_area_px):
-                    if len(found[index]) < per_class:
+                    if len(found[index]) == per_class or patch.size_bytes > room[index]:
+                        open_classes.discard(index)
+                    else:
                         found[index].append(patch)
+                        room[index] -= patch.size_bytes
         return cls({index: tuple(patches) for index, patches in found.items() if patches})
 
     @property
@@ -156,6 +162,8 @@ def _histogram(mask_HW: NDArray[np.uint8], stencil_HW: NDArray[np.uint8] | None 
     return np.ravel(cv2.calcHist([mask_HW], [0], stencil_HW, [256], [0, 256])).astype(np.float32)
 
 
-def paste_from_fold(annotations: Path, images: Path, masks: Path, per_class: int, seed: int) -> PasteObjects:
+def paste_from_fold(
+    annotations: Path, images: Path, masks: Path, seed: int, per_class: int = PER_CLASS
+) -> PasteObjects:
     """The training transform of a fold: its bank is made of the images in `kfold_{i}_train.json` alone."""
     return PasteObjects(InstanceBank.build(scene_files(read_json(annotations), images, masks), per_class, seed))

@@ -62,10 +62,12 @@ def predict_photos(
             return read_photo(photos[image_id], max_megapixels)
 
         writing: deque[Future[Any]] = deque()
-        answers = predictor.probabilities(read_ahead(read, ids, readers, ahead))
-        for image_id, answer_CHW in zip(ids, track(answers, description, len(ids)), strict=True):
-            levels_KHW, kept = quantised(answer_CHW)
-            writing.append(writers.submit(store.write_levels, image_id, levels_KHW, kept, len(answer_CHW)))
+        answers = predictor.answers(read_ahead(read, ids, readers, ahead))
+        for image_id, answer in zip(ids, track(answers, description, len(ids)), strict=True):
+            levels_KHW, kept = quantised(answer.probabilities_CHW)
+            single_HW = None if answer.single_HW is None else answer.single_HW.cpu().numpy()
+            classes = len(answer.probabilities_CHW)
+            writing.append(writers.submit(store.write_levels, image_id, levels_KHW, kept, classes, single_HW))
             if len(writing) > 2 * workers:
                 writing.popleft().result()
         for done in writing:
