@@ -37,7 +37,7 @@ def rows(folder: Path) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.timeout(600)
-def test_new_and_changed_photos_are_predicted_and_no_others(
+def test_new_photos_become_masks_overlays_and_shares_once(
     desk: Path, prefect_server: None, write_tiny_model: Callable[..., None]
 ) -> None:
     write_tiny_model(desk / f"model {HOSTILE}")
@@ -55,6 +55,18 @@ def test_new_and_changed_photos_are_predicted_and_no_others(
     assert not list(desk.rglob("pwned"))
 
     assert predict_batch(**asked).name == NOTHING_NEW
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+def test_changed_photos_are_predicted_again_and_no_others(
+    desk: Path, prefect_server: None, write_tiny_model: Callable[..., None]
+) -> None:
+    write_tiny_model(desk / "model")
+    asked = {"source": "inbox", "out": "found", "models": ["model"], "return_state": True}
+    photo(desk / "inbox/a.jpg")
+    photo(desk / "inbox/b.jpg")
+    assert "2 photos" in str(predict_batch(**asked).message)
     photo(desk / "inbox/a.jpg", seed=1)
     photo(desk / "inbox/a.png", seed=2)
     second = predict_batch(**asked)
