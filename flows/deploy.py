@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from flows.outcomes import OURS
+
 ZOMBIE_S = 180
 AUTOMATION = "trashseg: a run without heartbeats has crashed"
 
@@ -41,19 +43,19 @@ def make_pools(wanted: dict[str, str]) -> None:
 def deploy(available: dict[str, str], path: Path = Path("prefect.yaml")) -> None:
     """Register the deployments whose pool is available."""
     deployments = yaml.safe_load(path.read_text())["deployments"]
-    chosen = [entry["name"] for entry in deployments if entry["work_pool"]["name"] in available]
+    chosen = dict.fromkeys(entry["name"] for entry in deployments if entry["work_pool"]["name"] in available)
     names = [argument for name in chosen for argument in ("--name", name)]
     _prefect("deploy", "--prefect-file", str(path), *names)
 
 
-def automate() -> None:
+def automate(zombie_s: float = ZOMBIE_S) -> None:
     """Runs send a heartbeat every 30 s (see prefect.yaml); one whose worker was killed sends none: mark it crashed."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-    ends = ("Completed", "Failed", "Cancelled", "Crashed", "BadInput")
+    ends = ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", *OURS)
     trigger = EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
         after={"prefect.flow-run.heartbeat"},
@@ -61,15 +63,16 @@ def automate() -> None:
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
-        within=timedelta(seconds=ZOMBIE_S),
+        within=timedelta(seconds=zombie_s),
     )
-    message = f"no heartbeat for {ZOMBIE_S} s: the worker or its machine died"
+    message = f"no heartbeat for {zombie_s:g} s: the worker or its machine died"
     action = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message)
     with get_client(sync_client=True) as client:
-        if not client.read_automations_by_name(AUTOMATION):
-            client.create_automation(
-                AutomationCore(name=AUTOMATION, description=message, trigger=trigger, actions=[action])
-            )
+        wanted = AutomationCore(name=AUTOMATION, description=message, trigger=trigger, actions=[action])
+        for present in client.read_automations_by_name(AUTOMATION)[:1]:
+            client.update_automation(present.id, wanted)
+            return
+        client.create_automation(wanted)
 
 
 def main() -> None:

@@ -19,10 +19,11 @@ from prefect.states import Completed, Failed
 from flows.dvc_server import DVC
 from flows.graph import default_remote
 from flows.locks import checkout_lock
+from flows.outcomes import BAD_INPUT
 from flows.parameters import StageName
 from flows.processes import Ended, run
 from flows.slots import Slots, cores, visible_devices
-from flows.stages import BAD_INPUT, SHOWN_LINES, USER_ERROR, Announcements, command_code, outcome_of
+from flows.stages import SHOWN_LINES, USER_ERROR, Announcements, command_code, outcome_of
 from trashseg.config import PARAMS
 from trashseg.errors import InputError
 from trashseg.io import write_text

@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal
 
@@ -22,10 +21,11 @@ from flows import artifacts, fan_out, summary
 from flows.dvc_server import DVC
 from flows.graph import Plan, Stage, read_plan, selection
 from flows.locks import checkout_lock
+from flows.outcomes import BAD_INPUT
 from flows.parameters import Device, Overrides, Preset, Rounds, StageName, Trainings, all_overrides, parse_setting
 from flows.processes import GROUPS
 from flows.slots import Slots, cores, visible_devices
-from flows.stages import BAD_INPUT, USER_ERROR, Ledger, task_for
+from flows.stages import USER_ERROR, Ledger, task_for
 from flows.temporary_server import TemporaryServer
 from flows.tracked import revision, tracked
 from trashseg import params, presets
@@ -125,7 +125,7 @@ def full_pipeline(
     """
     logger = get_run_logger()
     start = time.monotonic()
-    with nullcontext() if _plan_ahead else checkout_lock(logger.info):
+    with checkout_lock(logger.info):
         try:
             if not _plan_ahead:
                 put_params(preset, all_overrides(overrides, rounds), logger.info)
@@ -148,7 +148,7 @@ def _run_tracked(stages: Sequence[Stage], ledger: Ledger) -> None:
     stale = any(stage.name in ledger.reasons for stage in stages)
     if stale:
         DVC.warm()
-    with tracked(stale) as run_id:
+    with tracked(stale, flow_run.name) as run_id:
         failed = failure(run_stages(stages, ledger))
         artifacts.publish(stages, ledger, round_ids(), run_id)
         if failed is not None:

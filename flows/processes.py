@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def run(
     timed_out = threading.Event()
     limit = threading.Thread(target=_limit, args=(process, limit_s, timed_out), daemon=True)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
-    reader = threading.Thread(target=_read, args=(process, tail, on_line), daemon=True)
+    # in this context: Prefect's settings are part of it, and its loggers start what sends their lines at the first one
+    reader = threading.Thread(target=copy_context().run, args=(_read, process, tail, on_line), daemon=True)
     reader.start()
     limit.start()
     try:

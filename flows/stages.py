@@ -18,12 +18,9 @@ from prefect.runtime import task_run
 from prefect.states import Completed, Failed
 
 from flows.graph import Stage, fingerprint, forget
+from flows.outcomes import BAD_INPUT, CACHED, REPRODUCED, RESTORED
 from flows.processes import Ended, run
 from flows.slots import Slots
-
-CACHED, RESTORED, REPRODUCED = "Cached", "Restored", "Reproduced"
-
-BAD_INPUT = "BadInput"
 
 SHOWN_LINES = 12
 RETRY_DELAY_S = 5

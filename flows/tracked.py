@@ -17,8 +17,10 @@ def revision() -> str:
 
 
 @contextmanager
-def tracked(something_to_do: bool) -> Iterator[str | None]:
+def tracked(something_to_do: bool, name: str | None = None) -> Iterator[str | None]:
     """A parent run around the stages where any may run; gives its id, None where nothing is tracked.
+
+    `name` is what MLflow shows it as: the name of Prefect's run, so that the two are found by each other.
 
     Stages in other processes find it in the environment. A block that ends
     well replays trainings and evaluations that the run does not have yet.
@@ -26,7 +28,7 @@ def tracked(something_to_do: bool) -> Iterator[str | None]:
     if not something_to_do:
         yield None
         return
-    with tracking.pipeline_run(tags={"driver": "prefect"}) as run_id:
+    with tracking.pipeline_run(name, tags={"driver": "prefect"}) as run_id:
         if run_id is not None:
             os.environ[tracking.PARENT_VARIABLE] = run_id
         try:

@@ -119,10 +119,12 @@ def decide(
         by_fold.setdefault(data.folds[image_id], []).append(image_id)
     ids = search_ids(by_fold, config.search_images)
     confusions = search(refiner, candidates, ids, classes, config.workers)
-    choice = cross_fit(confusions, [data.folds[i] for i in ids])
+    always = config.apply == "always"
+    choice = cross_fit(confusions, [data.folds[i] for i in ids], OFF + 1 if always else OFF)
     comparison = gain_on(confusions, ids, data, choice, config)
     rest = sorted(set(data.ids) - set(ids))
-    if comparison.gain.high <= 0 or choice.overall == OFF or not rest:
+    hopeless = comparison.gain.high <= 0 or choice.overall == OFF
+    if not rest or (hopeless and not always):
         return choice, comparison
     confusions = np.concatenate([confusions, rest_confusions(refiner, candidates, rest, data, choice, classes)], axis=1)
     return choice, gain_on(confusions, [*ids, *rest], data, choice, config)
@@ -140,8 +142,7 @@ def member_stores(
 
 
 def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig) -> None:
-    """Write `artifacts/refine/{round}`: oof/, test/ and refine.json."""
-    shutil.rmtree(paths.refine(round_id), ignore_errors=True)
+    """Write `artifacts/refine/{round}`: oof/, test/ and refine.json; all of it or nothing."""
     classes = read_classes(paths.DATASET / "classes.json")
     train_images = read_json(paths.DATASET / "train_all.json")["images"]
     test_images = read_json(paths.DATASET / "test.json")["images"]
@@ -149,6 +150,8 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
     if missing := sorted(set(data.folds.values()) - set(folds)):
         raise InputError(f"params.yaml: folds are {folds}, but folds.json also has fold {missing[0]}")
     source, out = paths.ensemble(round_id), paths.refine(round_id)
+    building = out.with_name(f".{out.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
     work_px = sum(float(row["width"] * row["height"]) for row in train_images) * (len(config.candidates()) + 1)
     solve = engine(config.engine, work_px)
     oof = Refiner(
@@ -160,12 +163,12 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
     )
     candidates: list[Candidate] = [None, *config.candidates()]
     choice, comparison = decide(oof, candidates, data, len(classes), config)
-    on, reason = verdict(comparison, choice.overall)
+    on, reason = verdict(comparison, choice.overall, config.apply == "always")
     print(f"refine {round_id}: {reason}")
     write_masks(
         oof,
         {i: candidates[choice.by_fold[data.folds[i]]] if on else None for i in data.ids},
-        out / "oof",
+        building / "oof",
         classes,
         config.workers,
     )
@@ -177,9 +180,15 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
         photos, ProbabilityStore(source / "test"), dict.fromkeys(photos, all_members), solve, config.keep_area_px
     )
     write_masks(
-        test, dict.fromkeys(photos, candidates[choice.overall] if on else None), out / "test", classes, config.workers
+        test,
+        dict.fromkeys(photos, candidates[choice.overall] if on else None),
+        building / "test",
+        classes,
+        config.workers,
     )
-    write_json(out / "refine.json", summary(on, reason, choice, candidates, comparison))
+    write_json(building / "refine.json", summary(on, reason, choice, candidates, comparison))
+    shutil.rmtree(out, ignore_errors=True)
+    building.rename(out)
 
 
 def summary(

@@ -1,7 +1,9 @@
 """Train one network on one fold in one round: `artifacts/train/{round}/{model}/{fold}`.
 
 A later round starts from its teacher's weights and adds its pseudo labels; a
-round whose pseudo labels were declined passes the teacher's model on.
+round whose pseudo labels were declined passes the teacher's model on. Under
+torchrun (`torchrun --nproc-per-node 2 -m tasks.train ...`) the processes share
+one training.
 """
 
 import argparse
@@ -18,8 +20,10 @@ from trashseg.io import read_json, write_json
 from trashseg.models.config import NetworkConfig
 from trashseg.models.model_folder import WEIGHTS
 from trashseg.models.networks import Architecture
-from trashseg.tracking import training_run
+from trashseg.tracking import TrainingRun, training_run
 from trashseg.training.config import AugmentConfig, MixConfig, TrainConfig
+from trashseg.training.journal import Listeners
+from trashseg.training.loaders import is_first_process
 from trashseg.training.session import CHECKPOINTS, Start, train_model
 from trashseg.training.sets import (
     ExampleSet,
@@ -49,11 +53,15 @@ def run(
     pseudo = read_pseudo_labels(paths.pseudo_label(round_id, fold), paths.DATASET, images)
     taught = teacher != NO_TEACHER
     if taught and not pseudo.accepted:
-        pass_on(paths.train(teacher, model, fold), folder, teacher, pseudo.reason)
+        if is_first_process():
+            pass_on(paths.train(teacher, model, fold), folder, teacher, pseudo.reason)
         return
+    epochs = (train.student_epochs if taught else None) or train.epochs
+    if taught and train.real_epochs >= epochs:
+        raise InputError(f"train.real_epochs is {train.real_epochs}, expected fewer than a later round's {epochs}")
     sets = [
         *labelled_and_synthetic(images, train.mix),
-        ExampleSet(pseudo.examples, train.mix.pseudo_label * pseudo.weight),
+        ExampleSet(pseudo.examples, train.mix.pseudo_label * pseudo.weight, epochs - train.real_epochs),
     ]
     validation = labelled_examples(images.validation, paths.DATASET / "images", paths.MASKS)
     initial = paths.train(teacher, model, fold) / WEIGHTS if taught and train.start_from_teacher else None
@@ -63,8 +71,8 @@ def run(
         read_classes(paths.DATASET / "classes.json"),
         initial,
     )
-    epochs = (train.student_epochs if taught else None) or train.epochs
     facts = {"round": round_id, "teacher": teacher, "model": model, "fold": fold}
+    facts["lineage_digest"] = lineage_digest(round_id, fold)
     settings = {
         "train": train.model_dump(),
         "augment": augment.model_dump(),
@@ -72,16 +80,24 @@ def run(
         "seed": seed,
     }
     state = CHECKPOINTS / f"{round_id}-{model}-{fold}.run.json"
-    with training_run(round_id, model, fold, state=state, params=settings) as tracked:
+    one = is_first_process()
+    with training_run(round_id, model, fold, state=state, params=settings) if one else TrainingRun(None) as tracked:
         used = [part for part in sets if part.examples and part.weight]
         own_seed = training_seed(seed, round_id, model, fold)
         paste = online_copy_paste(fold, seed) if augment.online_copy_paste else None
-        listeners = (tracked.log_epoch,)
+        listeners = Listeners((tracked.log_epoch,), (tracked.log_answers,))
         train_model(
             start, used, validation, train, augment, epochs, own_seed, folder, facts, listeners=listeners, paste=paste
         )
         tracked.finish(folder)
     state.unlink(missing_ok=True)
+
+
+def lineage_digest(round_id: str, fold: int) -> str:
+    """A digest of what says where the derived images of this training come from."""
+    folders = (paths.oversample(fold), paths.copy_paste(fold), paths.pseudo_label(round_id, fold))
+    files = [folder / "lineage.json" for folder in folders]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
 def labelled_and_synthetic(images: FoldImages, mix: MixConfig) -> list[ExampleSet]:

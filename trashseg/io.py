@@ -63,11 +63,33 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """A photo as image_HWC, uint8, r, g, b. EXIF rotation is not applied: labels are drawn on stored pixels."""
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a photo as it is stored, by its header: no pixel is decoded."""
+    from PIL import Image, UnidentifiedImageError  # late, to keep --help quick
+
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: too large to be opened: {error}") from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"{path}: cannot be decoded: {error}") from None
+
+
+def read_image(path: Path, upright: bool = False) -> NDArray[np.uint8]:
+    """A photo as image_HWC, uint8, r, g, b.
+
+    EXIF rotation is applied only where `upright`: labels are drawn on stored pixels.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such image")
-    image_HWC = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    flags = cv2.IMREAD_COLOR_RGB if upright else cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image_HWC = cv2.imread(str(path), flags)
+    except (cv2.error, MemoryError):
+        raise InputError(f"{path}: too large to be decoded, or damaged") from None
     if image_HWC is None:
         raise InputError(f"{path}: cannot be decoded; expected a JPEG or PNG image")
     return np.asarray(image_HWC, np.uint8)

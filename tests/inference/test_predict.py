@@ -89,6 +89,35 @@ def test_windows_far_from_each_other_do_not_mix(tiny_network: Any) -> None:
     assert np.abs(before[:, :, 200:] - after[:, :, 200:]).max() > 1e-3
 
 
+@pytest.mark.parametrize("view", [View(flips=("horizontal", "none")), View(scales=(0.75, 1.0), flips=("none",))])
+def test_a_single_look_is_kept_beside_the_mean(tiny_network: Any, view: View) -> None:
+    images = photos((64, 64), (50, 71), (64, 64))
+    predictor = Predictor(tiny_network, (64, 64), view, CPU, 2, keep_single=True)
+    together = list(predictor.answers(images))
+    for answer, mean, single in zip(
+        together, predict(tiny_network, images, view, 2), predict(tiny_network, images, View(), 2), strict=True
+    ):
+        np.testing.assert_array_equal(answer.probabilities_CHW.numpy(), mean)
+        assert answer.single_HW is not None
+        assert (answer.single_HW.numpy() == single.argmax(0)).mean() > 0.999
+        assert (single.argmax(0) != mean.argmax(0)).any()
+
+
+def test_a_single_look_in_windows(tiny_network: Any) -> None:
+    (image,) = photos((90, 130))
+    view = View(whole=False, scales=(1.0, 1.5), flips=("none", "vertical"))
+    (answer,) = Predictor(tiny_network, (64, 64), view, CPU, 3, keep_single=True).answers([image])
+    (single,) = predict(tiny_network, [image], View(whole=False))
+    assert answer.single_HW is not None
+    assert (answer.single_HW.numpy() == single.argmax(0)).mean() > 0.999
+
+
+@pytest.mark.parametrize("view", [View(), View(scales=(0.75, 1.25)), View(flips=("horizontal",))])
+def test_without_a_single_look_among_several_none_is_kept(tiny_network: Any, view: View) -> None:
+    (answer,) = Predictor(tiny_network, (64, 64), view, CPU, keep_single=True).answers(photos((64, 64)))
+    assert answer.single_HW is None
+
+
 def test_quantised_is_what_the_store_would_do() -> None:
     logits = torch.randn((11, 20, 20), generator=torch.Generator().manual_seed(0)) * 4
     answer = logits.softmax(0)

@@ -8,7 +8,7 @@ import pytest
 
 from trashseg.classes import CONTEST_NAMES
 from trashseg.errors import InputError
-from trashseg.inference.probabilities import ProbabilityStore, mean_probabilities
+from trashseg.inference.probabilities import ProbabilityStore, mean_probabilities, quantise
 
 
 def random_probabilities(seed: int = 0, classes: int = 11, size: tuple[int, int] = (20, 31)) -> np.ndarray:
@@ -50,6 +50,20 @@ def test_classes_that_are_nowhere_cost_nothing(store: ProbabilityStore) -> None:
     store.write(1, probabilities)
     assert store.read_levels(1)[1].kept == [0, 4]
     np.testing.assert_allclose(store.read(1), probabilities, atol=0.003)
+
+
+def test_a_single_look_lies_beside_the_mean(store: ProbabilityStore) -> None:
+    probabilities = random_probabilities()
+    single = np.random.default_rng(1).integers(0, 11, (20, 31)).astype(np.uint8)
+    store.write(1, probabilities)
+    levels, kept = quantise(probabilities)
+    store.write_levels(2, levels, kept, 11, single)
+    np.testing.assert_array_equal(store.read(2), store.read(1))
+    np.testing.assert_array_equal(store.read_levels(2)[0], levels)
+    mean, found = store.read_both(2)
+    np.testing.assert_array_equal(mean, store.read(1))
+    np.testing.assert_array_equal(found, single)
+    assert store.read_both(1)[1] is None
 
 
 def test_ids_are_ascending_and_stray_files_are_not_ids(store: ProbabilityStore) -> None:

@@ -27,6 +27,13 @@ def test_off_wins_ties() -> None:
     assert best(confusions([[5, 5], [5, 6]])) == 1
 
 
+def test_without_off_the_best_of_the_others_is_taken() -> None:
+    scores = confusions([[9, 9, 9, 9], [2, 2, 3, 3], [4, 4, 1, 1]])
+    assert cross_fit(scores, FOLDS).overall == OFF
+    choice = cross_fit(scores, FOLDS, first=1)
+    assert (choice.overall, choice.by_fold) == (1, {0: 1, 1: 2})
+
+
 def test_all_folds_take_part_in_the_search() -> None:
     ids = {0: list(range(100)), 1: list(range(100, 150)), 2: [200]}
     picked = search_ids(ids, 30)
@@ -44,3 +51,4 @@ def test_doubt_means_off_and_the_reason_says_so() -> None:
     assert not on
     assert "may as well be none (+0.0200 mIoU out of fold, interval -0.0100 to +0.0500)" in reason
     assert not verdict(sure, OFF)[0]
+    assert verdict(doubtful, 1, always=True)[0]

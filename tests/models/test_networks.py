@@ -1,13 +1,17 @@
 """Networks: names, shapes, normalisation inside, errors as sentences."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from trashseg.errors import InputError
+from trashseg.models import packaged_weights
 from trashseg.models.networks import ARCHITECTURES, Architecture, build_network, check_size
 
 ENCODER = "tu-tf_mobilenetv3_small_minimal_100"
+LITE = "tu-tf_efficientnet_lite0"
 
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
@@ -64,6 +68,23 @@ def test_encoder_weights_from_a_file(tmp_path) -> None:
         network = build_network(Architecture("fpn", ENCODER), 2, str(tmp_path / f"{name}.safetensors"))
         for mine, other in zip(network.encoder.parameters(), trained.encoder.parameters(), strict=True):
             assert torch.equal(mine, other)
+
+
+def test_pretrained_weights_come_from_the_installed_package() -> None:
+    first, second = (build_network(Architecture(name, LITE), 2, "imagenet") for name in ("unet", "fpn"))
+    for mine, other in zip(first.encoder.state_dict().values(), second.encoder.state_dict().values(), strict=True):
+        assert torch.equal(mine, other)
+    random = build_network(Architecture("unet", LITE), 2)
+    assert not torch.equal(
+        first.encoder.state_dict()["model.conv_stem.weight"], random.encoder.state_dict()["model.conv_stem.weight"]
+    )
+
+
+def test_a_package_with_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = packaged_weights.PACKAGES[LITE]
+    monkeypatch.setitem(packaged_weights.PACKAGES, LITE, replace(known, sha256="0" * 64))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected sha256 0000"):
+        build_network(Architecture("unet", LITE), 2, "imagenet")
 
 
 def test_encoder_weights_of_another_encoder_are_refused(tmp_path) -> None:

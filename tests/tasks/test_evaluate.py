@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks import evaluate, refine
@@ -9,11 +10,24 @@ from trashseg import paths
 from trashseg.classes import CONTEST
 from trashseg.errors import InputError
 from trashseg.evaluation.config import EvaluateConfig
+from trashseg.inference.crf import argmax
 from trashseg.inference.crf_config import RefineConfig
+from trashseg.inference.probabilities import ProbabilityStore
 from trashseg.io import read_json, read_mask, write_json, write_mask
 
 CONFIG = EvaluateConfig(bootstrap_samples=100, workers=2)
 STEPS = ["member unet/0", "member unet/1", "unet folds", "ensemble", "crf"]
+COMPARED = {
+    "oof": [("unet folds", "ensemble"), ("ensemble", "crf"), ("unet folds", "crf")],
+    "test": [
+        ("member unet/0", "member unet/1"),
+        ("member unet/0", "unet folds"),
+        ("member unet/1", "unet folds"),
+        ("unet folds", "ensemble"),
+        ("ensemble", "crf"),
+        ("member unet/0", "crf"),
+    ],
+}
 
 
 @pytest.fixture
@@ -40,13 +54,27 @@ def test_all_steps_are_scored_in_both_parts(refined: Path) -> None:
         assert crf["miou"] > told["steps"][-2]["miou"] > 0.7
         assert crf["interval"][0] <= crf["miou"] <= crf["interval"][1]
         assert crf["boundary_iou"] > told["steps"][-2]["boundary_iou"]
-        assert [(pair["from"], pair["to"]) for pair in told["comparisons"]] == [
-            ("unet folds", "ensemble"),
-            ("ensemble", "crf"),
-        ]
+        assert [(pair["from"], pair["to"]) for pair in told["comparisons"]] == COMPARED[part]
         rows = (paths.evaluate("r0") / part / "confusion.csv").read_text().splitlines()
         assert len(rows) == 12
         assert sum(int(cell) for row in rows[1:] for cell in row.split(",")[1:]) == images * 48 * 48
+
+
+def test_the_gain_of_several_looks_is_scored_where_a_single_one_was_kept(refined: Path) -> None:
+    for path in paths.predict("r0", "unet").rglob("*.probs"):
+        store, image_id = ProbabilityStore(path.parent, CONTEST.names), int(path.stem)
+        levels, header = store.read_levels(image_id)
+        single = argmax(np.roll(store.read(image_id), 3, axis=1))
+        store.write_levels(image_id, levels, header.kept, 11, single)
+    evaluate.run("r0", [0, 1], ["unet"], 0, CONFIG)
+    members = [f"member unet/{fold}{looks}" for fold in (0, 1) for looks in (" without TTA", "")]
+    oof, test = (read_json(paths.evaluate("r0") / part / "metrics.json") for part in ("oof", "test"))
+    assert [step["step"] for step in oof["steps"]] == [*members, "unet without TTA", *STEPS[2:]]
+    assert [step["step"] for step in test["steps"]] == [*members, *STEPS[2:]]
+    assert oof["miou"]["unet without TTA"] < oof["miou"]["unet folds"]
+    gains = {(pair["from"], pair["to"]): pair for pair in oof["comparisons"] + test["comparisons"]}
+    assert gains["unet without TTA", "unet folds"]["interval"][0] > 0
+    assert gains["member unet/0 without TTA", "crf"]["gain"] > gains["ensemble", "crf"]["gain"]
 
 
 def test_out_of_fold_scores_do_not_know_test_labels(refined: Path) -> None:
@@ -71,6 +99,7 @@ def test_a_mask_of_another_size_is_named(refined: Path) -> None:
     write_mask(path, read_mask(path)[:40], CONTEST.palette())
     with pytest.raises(InputError, match=r"image 8: crf and label are 40x48 and 48x48 pixels"):
         evaluate.run("r0", [0, 1], ["unet"], 0, CONFIG)
+    assert not paths.evaluate("r0").exists()
 
 
 def test_probabilities_of_other_classes_are_refused(refined: Path) -> None:

@@ -16,7 +16,12 @@ from trashseg.io import read_json, read_mask, write_json
 
 HELPS = RefineConfig(bilateral_sxy=[15], bilateral_srgb=[10], bilateral_compat=[10], iterations=[5], workers=2)
 HARMS = RefineConfig(
-    gaussian_sxy=[15], gaussian_compat=[30], bilateral_sxy=[15], bilateral_srgb=[200], bilateral_compat=[30]
+    gaussian_sxy=[15],
+    gaussian_compat=[30],
+    bilateral_sxy=[15],
+    bilateral_srgb=[200],
+    bilateral_compat=[30],
+    keep_area_px=0,
 )
 
 
@@ -43,10 +48,21 @@ def test_where_it_harms_masks_are_the_ensembles_own(tiny_round: Path) -> None:
     refine.run("r0", [0, 1], ["unet"], HARMS)
     told = read_json(paths.refine("r0") / "refine.json")
     assert not told["on"]
-    assert told["reason"].startswith("off: ")
+    assert told["reason"].startswith("off: no parameters beat the ensemble alone")
     for part in ("oof", "test"):
         for path in (paths.refine("r0") / part).iterdir():
             np.testing.assert_array_equal(read_mask(path), before(part, int(path.stem)))
+
+
+def test_applied_always_it_shows_what_it_does_even_where_it_harms(tiny_round: Path) -> None:
+    refine.run("r0", [0, 1], ["unet"], HARMS.model_copy(update={"apply": "always", "search_images": 4}))
+    told = read_json(paths.refine("r0") / "refine.json")
+    assert told["on"]
+    assert told["reason"].startswith("on: applied whatever it gains (-0.")
+    assert told["gain"] < 0
+    assert told["parameters"]["bilateral_srgb"] == 200
+    path = paths.refine("r0") / "test" / "7.png"
+    assert np.count_nonzero(read_mask(path) != before("test", 7)) > 20
 
 
 def test_the_number_of_workers_and_test_labels_change_nothing(tiny_round: Path) -> None:
@@ -63,6 +79,7 @@ def test_a_missing_prediction_is_named(tiny_round: Path) -> None:
     (paths.ensemble("r0") / "oof" / "13.probs").unlink()
     with pytest.raises(InputError, match=r"13\.probs: no probabilities of image 13"):
         refine.run("r0", [0, 1], ["unet"], HELPS)
+    assert not paths.refine("r0").exists()
 
 
 def test_folds_of_another_number_are_refused(tiny_round: Path) -> None:

@@ -7,7 +7,8 @@ def register(*, force: bool = False, name: str = "trashseg") -> None:
     Example: `trashseg register`, then `mlflow models serve -m models:/trashseg@champion --env-manager local`
 
     Run it in the folder of dvc.yaml after the pipeline. The score that counts is mIoU out of fold: the ensemble's
-    where all networks were exported, else that of the exported network's folds.
+    where all networks were exported, else that of the exported network's folds. Where the champion was scored on other
+    folds (new photos came in), the final answers to the photos both had are compared.
 
     Parameters
     ----------
@@ -16,13 +17,8 @@ def register(*, force: bool = False, name: str = "trashseg") -> None:
     name
         Name of the registered model.
     """
-    from trashseg.tracking.exported import read_exported
-    from trashseg.tracking.registry import register_champion
+    from trashseg.tracking.exported import register_exported
 
-    exported = read_exported()
-    tags = {"round": exported.round_id, "step": exported.step}
-    done = register_champion(
-        exported.files, exported.classes, exported.score, exported.fold_digest, tags=tags, force=force, name=name
-    )
+    done = register_exported(force, name)
     place = "champion" if done.champion else "not champion"
     print(f"{name} version {done.version}: {place}, {done.reason}")

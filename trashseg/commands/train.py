@@ -24,9 +24,11 @@ def train(
     learning_rate: float | None = None,
     workers: int | None = None,
     seed: int = 0,
+    start_from: Path | None = None,
     params: Path | None = None,
     set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
     tensorboard: Path | None = None,
+    figures: Path | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Train a network on COCO files and write a model folder.
@@ -34,7 +36,8 @@ def train(
     Example: `trashseg train --model unetplusplus --encoder efficientnet-b5 --loss focal
     --train-json kfold_0_train.json --val-json kfold_0_val.json --images photos --epochs 200 --batch-size 5`
 
-    A training that was killed goes on from its last epoch when the same command is given again.
+    A training that was killed goes on from its last epoch when the same command is given again. On several GPUs:
+    `torchrun --nproc-per-node 4 -m trashseg.cli train ...`
 
     Parameters
     ----------
@@ -70,21 +73,28 @@ def train(
         Processes that load images.
     seed
         Seed of everything random.
+    start_from
+        A model folder of the same network and classes, whose weights are trained on.
     params
         A params.yaml to start from, instead of the defaults.
     set_
         Any other key: --set augment.cut_mix=0.5 --set train.ema_decay=0.999
     tensorboard
-        Folder for TensorBoard's curves.
+        Folder for TensorBoard's curves and pictures.
+    figures
+        File that each epoch's figures are added to, a line of JSON each; --figures=- is stdout.
     dry_run
         Print the settings, the number of parameters and the memory needed, and stop.
     """
     import os
 
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from trashseg.models.networks import Architecture
+    from trashseg.models.model_folder import WEIGHTS
+    from trashseg.training import curves
+    from trashseg.training.journal import Listeners
+    from trashseg.training.loaders import is_first_process
     from trashseg.training.overrides import resolve
-    from trashseg.training.own_files import outline, paste_from_own, read_own, tensorboard_listener
+    from trashseg.training.own_files import architecture, check_out, outline, paste_from_own, pretrained, read_own
     from trashseg.training.session import Start, train_model
     from trashseg.training.sets import ExampleSet
 
@@ -102,15 +112,17 @@ def train(
         "train.workers": workers,
     }
     settings = resolve(params, flags, set_)
+    check_out(out)
     training, validation, classes = read_own(train_json, val_json, images)
     if dry_run:
         print(outline(settings, classes, (len(training), len(validation))))
         return
-    network = settings.network
-    weights = None if network.encoder_weights in (None, "none") else network.encoder_weights
-    start = Start(Architecture(network.architecture, network.encoder, network.options), weights, classes)
+    weights = None if start_from is None else start_from / WEIGHTS
+    start = Start(architecture(settings), None if weights else pretrained(settings), classes, weights)
     facts = {"train_json": train_json.name, "val_json": val_json.name}
-    listeners = (tensorboard_listener(tensorboard),) if tensorboard else ()
+    listeners = curves.tensorboard(tensorboard, classes) if tensorboard and is_first_process() else Listeners()
+    if figures is not None:
+        listeners = Listeners((*listeners.figures, curves.json_lines(figures)), listeners.answers)
     pasting = settings.augment.online_copy_paste > 0
     train_model(
         start,
@@ -125,4 +137,5 @@ def train(
         listeners=listeners,
         paste=paste_from_own(train_json, images, seed) if pasting else None,
     )
-    print(f"model folder {out}: best epoch and scores in {out / 'metrics.json'}")
+    if is_first_process():
+        print(curves.closing_words(out))

@@ -56,6 +56,10 @@ class ExampleCache:
         self.room = budget_bytes
         self.kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
 
+    def close(self) -> None:
+        """Keep no more than there is."""
+        self.room = 0
+
     def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """image_HWC and mask_HW of an example; `InputError` where they are of two sizes or a label is no class."""
         if index in self.kept:

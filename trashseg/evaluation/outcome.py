@@ -1,7 +1,6 @@
 """From the counts of images to the files of an `evaluate` artefact: metrics, tables, per-image counts."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,10 @@ from numpy.typing import NDArray
 from trashseg.evaluation.calibration import calibration_error, calibration_rows
 from trashseg.evaluation.intervals import compare
 from trashseg.evaluation.scores import Counts, stack, summary
+from trashseg.evaluation.step_names import FINAL, MEMBER, pairs, position
 from trashseg.evaluation.steps import ImageScores
 from trashseg.evaluation.tables import write_calibration, write_confusion, write_per_class, write_steps
 from trashseg.io import atomic, write_json
-
-FINAL = "crf"
-"""The step whose masks are shipped; where the CRF is off they are the ensemble's."""
 
 
 def stacked(images: Sequence[ImageScores]) -> dict[str, tuple[list[int], Counts]]:
@@ -24,13 +21,8 @@ def stacked(images: Sequence[ImageScores]) -> dict[str, tuple[list[int], Counts]
     for image in images:
         for step, counts in image.steps.items():
             by_step.setdefault(step, []).append((image.image_id, counts))
-    order = sorted(by_step, key=_position)
+    order = sorted(by_step, key=position)
     return {step: ([i for i, _ in by_step[step]], stack([c for _, c in by_step[step]])) for step in order}
-
-
-def _position(step: str) -> tuple[int, str]:
-    kinds = (step.startswith("member "), step.endswith(" folds"), step == "ensemble", step == "crf")
-    return kinds.index(True), step
 
 
 def comparisons(
@@ -40,11 +32,9 @@ def comparisons(
     samples: int,
     confidence: float,
 ) -> list[dict[str, object]]:
-    """Paired gains: from each network's folds to the ensemble, from the ensemble to the CRF, between networks."""
-    folds = [step for step in steps if step.endswith(" folds")]
-    pairs = [*pairwise(folds), *((step, "ensemble") for step in folds), ("ensemble", FINAL)]
+    """Paired gains between the steps that `pairs` names."""
     found: list[dict[str, object]] = []
-    for a, b in pairs:
+    for a, b in pairs({step: ids for step, (ids, _) in steps.items()}):
         ids, counts = steps[a]
         keys = [groups[i] for i in ids]
         result = compare(counts.full, steps[b][1].full, np.random.default_rng(list(seed)), keys, samples, confidence)
@@ -76,7 +66,7 @@ def metrics(
         "known": True,
         "images": len(images),
         "refined": refined,
-        "miou": {str(entry["step"]): entry["miou"] for entry in entries if not str(entry["step"]).startswith("member")},
+        "miou": {str(entry["step"]): entry["miou"] for entry in entries if not str(entry["step"]).startswith(MEMBER)},
         "absent": [name for name, there in zip(names, truth, strict=True) if not there],
         "absent_but_predicted": [n for n, t, p in zip(names, truth, predicted, strict=True) if p and not t],
         "calibration_error": calibration_error(sum_calibration(images)),
@@ -111,7 +101,7 @@ def write_outcome(
     steps = content["steps"]
     assert isinstance(steps, list)
     write_confusion(folder / "confusion.csv", np.sum([image.steps[FINAL].full for image in images], axis=0), names)
-    write_per_class(folder / "per_class.csv", [step for step in steps if not step["step"].startswith("member")])
+    write_per_class(folder / "per_class.csv", [step for step in steps if not step["step"].startswith(MEMBER)])
     write_steps(folder / "steps.csv", steps)
     write_calibration(folder / "calibration.csv", calibration_rows(sum_calibration(images)))
     write_per_image(folder / "per_image.npz", images, groups)

@@ -1,10 +1,13 @@
-"""The steps of a round and their masks: members, each network's folds, the ensemble, the CRF.
+"""The steps of a round and their masks: a single look, members, each network's folds, the ensemble, the CRF.
 
 Out of fold each image has one member per network, so "folds" are that
 network's members each on its own validation images. On test images all
-members answer, and "folds" is the mean of a network's probabilities.
+members answer, and "folds" is the mean of a network's probabilities. A member
+"without TTA" answers by a single look; there is such a step where the members
+average several.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from trashseg.errors import InputError
 from trashseg.evaluation.calibration import calibration_counts
 from trashseg.evaluation.scores import Counts, count
+from trashseg.evaluation.step_names import ENSEMBLE, FINAL, FOLDS, WITHOUT_TTA, member_step
 from trashseg.inference.crf import argmax
 from trashseg.inference.probabilities import ProbabilityStore
 from trashseg.inference.workers import each
@@ -44,24 +48,25 @@ class ImageScores:
     calibration: NDArray[np.float64]
 
 
-def member_step(member: Member) -> str:
-    """`member unet/0`."""
-    return f"member {member[0]}/{member[1]}"
-
-
 def masks(answers: Answers, image_id: int) -> tuple[dict[str, NDArray[np.uint8]], NDArray[np.float32]]:
     """(mask_HW of each step, the ensemble's probabilities_CHW) of one image, steps in the pipeline's order."""
     by_model: dict[str, list[NDArray[np.float32]]] = {}
     found: dict[str, NDArray[np.uint8]] = {}
-    for member in answers.members_of[image_id]:
-        probabilities_CHW = ProbabilityStore(answers.predict(member), answers.names).read(image_id)
-        found[member_step(member)] = argmax(probabilities_CHW)
+    members = answers.members_of[image_id]
+    alone = {model for model, count in Counter(model for model, _ in members).items() if count == 1}
+    for member in members:
+        probabilities_CHW, single_HW = ProbabilityStore(answers.predict(member), answers.names).read_both(image_id)
+        if single_HW is not None:
+            found[member_step(*member) + WITHOUT_TTA] = single_HW
+            if member[0] in alone:
+                found[member[0] + WITHOUT_TTA] = single_HW
+        found[member_step(*member)] = argmax(probabilities_CHW)
         by_model.setdefault(member[0], []).append(probabilities_CHW)
     for model, stack in by_model.items():
-        found[f"{model} folds"] = argmax(stack[0] if len(stack) == 1 else np.mean(stack, axis=0))
+        found[model + FOLDS] = argmax(stack[0] if len(stack) == 1 else np.mean(stack, axis=0))
     ensemble_CHW = ProbabilityStore(answers.ensemble, answers.names).read(image_id)
-    found["ensemble"] = argmax(ensemble_CHW)
-    found["crf"] = read_mask(answers.refined / f"{image_id}.png")
+    found[ENSEMBLE] = argmax(ensemble_CHW)
+    found[FINAL] = read_mask(answers.refined / f"{image_id}.png")
     return found, ensemble_CHW
 
 

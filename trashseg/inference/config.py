@@ -19,6 +19,9 @@ class PredictConfig(Section):
     scales: list[Scale] = Field([1.0], min_length=1, description="sizes to look at, as factors; answers are averaged")
     flips: list[Flip] = Field(["none", "horizontal"], min_length=1, description="mirror images to look at as well")
     window_overlap: float = Field(0.5, ge=0, lt=1, description="of neighbouring windows, a fraction of their side")
+    keep_single: bool = Field(
+        True, description="also keep what a single look sees, so that `evaluate` tells what the others gain"
+    )
     batch_size: int = Field(8, ge=1, description="tiles that go through the network together")
     precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto: bf16 on a GPU, 32 on the CPU")
     device: str = Field("auto", description="auto: a GPU where there is one; or cpu, cuda, cuda:1")
@@ -41,8 +44,11 @@ class EnsembleConfig(Section):
 
 
 class PseudoLabelConfig(Section):
-    """`pseudo_label:` of params.yaml: which predictions of test images may be learned from, and how much."""
+    """`pseudo_label:` of params.yaml: which predictions of images without labels may be learned from, and how much."""
 
+    sources: list[Literal["test", "pool"]] = Field(
+        ["test", "pool"], min_length=1, description="test: the images to predict; pool: those of data.unlabelled"
+    )
     precision: float = Field(0.9, gt=0, lt=1, description="share of right pixels a class's threshold must reach")
     min_confidence: float = Field(0.6, ge=0, lt=1, description="no threshold is below this probability")
     max_confidence: float = Field(0.98, gt=0, le=1, description="a class that needs more is left unsure (255)")
@@ -62,6 +68,9 @@ class PseudoLabelConfig(Section):
     min_images: int = Field(10, ge=1, description="fewer usable images: the round is declined")
     min_teacher_miou: float = Field(
         0.3, ge=0, le=1, description="a teacher below this out-of-fold mIoU: the round is declined"
+    )
+    min_teacher_gain: float | None = Field(
+        0.0, description="a teacher not more than this above its own teacher: the round is declined; null: any gain"
     )
     fit_pixels: int = Field(1_000_000, ge=1000, description="out-of-fold pixels that thresholds are fitted on, at most")
     workers: int = Field(0, ge=0, description="images at a time; 0: one for each core")

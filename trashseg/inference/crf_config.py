@@ -19,6 +19,9 @@ class RefineConfig(Section):
     engine: Literal["auto", "pydensecrf", "lattice", "torch"] = Field(
         "auto", description="what computes it, all with the same answer; auto: lattice for much work, else pydensecrf"
     )
+    apply: Literal["if_sure", "always"] = Field(
+        "if_sure", description="if_sure: only where the gain's interval is above 0; always: to see what it does"
+    )
     gaussian_sxy: list[Positive] = Field([3.0], min_length=1, description="reach of the smoothness term, pixels")
     gaussian_compat: list[Weight] = Field([3.0], min_length=1, description="weight of the smoothness term")
     bilateral_sxy: list[Positive] = Field([50.0], min_length=1, description="reach of the colour term, pixels")

@@ -5,7 +5,9 @@ A photo is looked at as in training: the whole of it at the trained size
 overlapping windows (`windows`). Each look is a tile; tiles of one size go
 through the network in batches, whatever photo they come from. Answers are
 averaged as probabilities, at the size they were made, and brought to the
-photo's own size once, on the device.
+photo's own size once, on the device. What a single look says, at scale 1 and
+not mirrored, is had on the way and can be kept, so that the gain of all the
+others can be told without predicting twice.
 
 B batch, C classes or colours, K classes kept, H height, W width.
 """
@@ -43,14 +45,35 @@ class View:
     flips: Sequence[str] = ("none",)
     window_overlap: float = 0.5
 
+    @property
+    def averages(self) -> bool:
+        """Whether a photo is looked at more than once, a single look at scale 1 among them."""
+        return len(self.scales) * len(self.flips) > 1 and 1.0 in self.scales and "none" in self.flips
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of one photo, at its own size, on the device.
+
+    `probabilities_CHW` is the mean of all looks, float32; `single_HW` the best
+    class of a single look, uint8, None where it was not asked for.
+    """
+
+    probabilities_CHW: Tensor
+    single_HW: Tensor | None
+
 
 @dataclass
 class _Look:
-    """One photo at one scale: its tiles' answers, summed until all are there."""
+    """One photo at one scale: its tiles' answers, summed until all are there.
+
+    With `single` the planes of the look that is not mirrored lie behind those of the mean: sums are (2 C, H, W).
+    """
 
     image_HWC: NDArray[np.uint8]
     size: tuple[int, int]
     waiting: int
+    single: bool = False
     sum_CHW: Tensor | None = None
     weight_HW: Tensor | None = None
 
@@ -62,6 +85,7 @@ class _Photo:
     size: tuple[int, int]
     looks: list[_Look] = field(default_factory=list)
     total_CHW: Tensor | None = None
+    single_HW: Tensor | None = None
     waiting: int = 0
 
 
@@ -89,7 +113,8 @@ class Predictor:
     """Photos in, probabilities at their own sizes out, in order.
 
     Results of different batch sizes differ by rounding alone: at most 1e-4 in
-    float32. `precision` is `auto`, `32`, `bf16` or `16`.
+    float32. `precision` is `auto`, `32`, `bf16` or `16`. `keep_single`: where
+    several looks are averaged, also say what a single one sees.
     """
 
     def __init__(
@@ -100,7 +125,9 @@ class Predictor:
         device: torch.device,
         batch_size: int = 8,
         precision: str = "auto",
+        keep_single: bool = False,
     ) -> None:
+        self.keep_single = keep_single and view.averages
         self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.image_size = image_size
         self.view = view
@@ -111,9 +138,13 @@ class Predictor:
         self.dtype = PRECISIONS.get(precision)
         self.window_weight_HW = torch.from_numpy(gaussian_weights(self._window())).to(device)
 
-    @torch.inference_mode()
     def probabilities(self, photos: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
-        """probabilities_CHW of each image_HWC (uint8 r, g, b), float32 on the device, at the image's own size.
+        """probabilities_CHW of each image_HWC, as `answers` has them."""
+        return (answer.probabilities_CHW for answer in self.answers(photos))
+
+    @torch.inference_mode()
+    def answers(self, photos: Iterable[NDArray[np.uint8]]) -> Iterator[Answer]:
+        """The answer to each image_HWC (uint8 r, g, b), in order, at the image's own size.
 
         At most a few batches of photos are held at a time, however many come.
         Raises `InputError` where the memory does not suffice.
@@ -154,7 +185,7 @@ class Predictor:
             window = size if self.view.whole else self._window()
             scaled_HWC = _padded(resize(image_HWC, size), window)
             places = corners(size, window, self.view.window_overlap)
-            look = _Look(scaled_HWC, size, len(places))
+            look = _Look(scaled_HWC, size, len(places), self.keep_single and scale == 1)
             photo.looks.append(look)
             for y, x in places:
                 tiles.append(_Tile(photo, look, (y, x), scaled_HWC[y : y + window[0], x : x + window[1]]))
@@ -184,16 +215,22 @@ class Predictor:
         image_BHWC = torch.from_numpy(np.stack([tile.image_HWC for tile in tiles])).to(self.device)
         image_BCHW = image_BHWC.permute(0, 3, 1, 2)  # channels last already
         sum_BCHW: Tensor | None = None
+        single_BCHW: Tensor | None = None
         for flip in self.view.flips:
             axes = FLIPS[flip]
             with self._autocast():
                 logits_BCHW = self.network(image_BCHW.flip(axes) if axes else image_BCHW)
             answer_BCHW = logits_BCHW.float().softmax(1)
             answer_BCHW = answer_BCHW.flip(axes) if axes else answer_BCHW
+            if not axes and any(tile.look.single for tile in tiles):
+                single_BCHW = answer_BCHW.clone()
             sum_BCHW = answer_BCHW if sum_BCHW is None else sum_BCHW.add_(answer_BCHW)
         assert sum_BCHW is not None
         sum_BCHW /= len(self.view.flips)
-        for tile, answer_CHW in zip(tiles, sum_BCHW, strict=True):
+        for index, (tile, answer_CHW) in enumerate(zip(tiles, sum_BCHW, strict=True)):
+            if tile.look.single:
+                assert single_BCHW is not None
+                answer_CHW = torch.cat([answer_CHW, single_BCHW[index]])
             self._add(tile, answer_CHW)
 
     def _add(self, tile: _Tile, answer_CHW: Tensor) -> None:
@@ -211,6 +248,9 @@ class Predictor:
         if look.weight_HW is not None:
             look.sum_CHW /= look.weight_HW
         scaled_CHW = resampled(look.sum_CHW[:, : look.size[0], : look.size[1]], photo.size)
+        if look.single:
+            scaled_CHW, single_CHW = scaled_CHW.chunk(2)
+            photo.single_HW = best_classes(single_CHW)
         photo.total_CHW = scaled_CHW if photo.total_CHW is None else photo.total_CHW.add_(scaled_CHW)
         look.sum_CHW = look.weight_HW = None
 
@@ -235,6 +275,11 @@ def resampled(probabilities_CHW: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(image_BCHW, size, mode="bilinear", align_corners=False, antialias=smaller)[0]
 
 
+def best_classes(probabilities_CHW: Tensor) -> Tensor:
+    """mask_HW, uint8; on the CPU `max` finds the place five times faster than `argmax`."""
+    return probabilities_CHW.max(0).indices.byte()
+
+
 def quantised(probabilities_CHW: Tensor) -> tuple[NDArray[np.uint8], list[int]]:
     """What `probabilities.quantise` gives, computed where the tensor is: a quarter of the bytes leave the GPU."""
     peaks_C = probabilities_CHW.flatten(1).amax(1).cpu()
@@ -245,10 +290,10 @@ def quantised(probabilities_CHW: Tensor) -> tuple[NDArray[np.uint8], list[int]]:
     return levels_KHW.cpu().numpy(), kept
 
 
-def _finished(photo: _Photo) -> Tensor:
+def _finished(photo: _Photo) -> Answer:
     """The mean over scales."""
     assert photo.total_CHW is not None
-    return photo.total_CHW.div_(len(photo.looks))
+    return Answer(photo.total_CHW.div_(len(photo.looks)), photo.single_HW)
 
 
 def _rounded(size: tuple[int, int], stride: int) -> tuple[int, int]:

@@ -6,7 +6,9 @@ reach 1 % nowhere in the image are left out, the others are kept in 256 equal
 steps; reading divides by the sum, so what is read is a distribution again.
 Neighbouring rows are alike, so each row is stored as its difference to the one
 above, and zlib's run-length mode is then both its fastest and its smallest
-(docs/decisions/probability-store.md has the figures).
+(docs/decisions/probability-store.md has the figures). A file may also hold
+what a single look saw before several were averaged: one more plane, of class
+indices, which costs about a percent.
 
 A file is whole or absent: written under a temporary name, renamed, and checked
 by CRC-32 when read. No torch here: ensembles, CRF and scores read it too.
@@ -40,13 +42,18 @@ DROP_BELOW = 0.01
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself. `names` may be empty (unknown); `kept` are class indices, ascending."""
+    """What a file says of itself.
+
+    `names` may be empty (unknown); `kept` are class indices, ascending;
+    `single`: a plane of a single look's best classes comes last.
+    """
 
     classes: int
     height: int
     width: int
     names: list[str]
     kept: list[int]
+    single: bool = False
 
 
 def drop_threshold(classes: int) -> float:
@@ -70,10 +77,10 @@ def quantise(probabilities_CHW: NDArray[np.float32]) -> tuple[NDArray[np.uint8],
     return levels_KHW, kept
 
 
-def encode(levels_KHW: NDArray[np.uint8], header: Header) -> bytes:
+def encode(planes_PHW: NDArray[np.uint8], header: Header) -> bytes:
     """A file's bytes: magic, CRC-32 of the rest, header length, header as JSON, deflated row differences."""
-    differences = levels_KHW.copy()
-    differences[:, 1:] -= levels_KHW[:, :-1]  # wraps modulo 256, as the sum in `decode` does
+    differences = planes_PHW.copy()
+    differences[:, 1:] -= planes_PHW[:, :-1]  # wraps modulo 256, as the sum in `summed` does
     packer = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
     body = packer.compress(differences.data) + packer.flush()
     head = json.dumps(asdict(header), separators=(",", ":")).encode()
@@ -81,18 +88,26 @@ def encode(levels_KHW: NDArray[np.uint8], header: Header) -> bytes:
     return MAGIC + struct.pack("<I", zlib.crc32(content)) + content
 
 
-def decode(content: bytes, where: Path) -> tuple[NDArray[np.uint8], Header]:
-    """levels_KHW and header of what `encode` made; `InputError` naming `where` for anything else."""
+def decode(content: bytes, where: Path) -> tuple[Header, bytes]:
+    """Header and packed planes of what `encode` made; `InputError` naming `where` for anything else."""
     if content[:4] != MAGIC or len(content) < 12:
         raise InputError(f"{where}: expected a probability file of trashseg, found {len(content)} other bytes")
     checksum, length = struct.unpack_from("<II", content, 4)
     if zlib.crc32(content[8:]) != checksum:
         raise InputError(f"{where}: the checksum does not fit: the file is truncated or damaged; predict it again")
-    header = Header(**json.loads(content[12 : 12 + length]))
-    shape = (len(header.kept), header.height, header.width)
-    body = zlib.decompressobj(-15).decompress(content[12 + length :], math.prod(shape) + 1)
-    differences = np.frombuffer(body, np.uint8).reshape(shape)
-    return np.add.accumulate(differences, axis=1, dtype=np.uint8), header
+    return Header(**json.loads(content[12 : 12 + length])), content[12 + length :]
+
+
+def unpacked(body: bytes, header: Header) -> NDArray[np.uint8]:
+    """The row differences (P, H, W) that `encode` packed."""
+    shape = (len(header.kept) + header.single, header.height, header.width)
+    differences = zlib.decompressobj(-15).decompress(body, math.prod(shape) + 1)
+    return np.frombuffer(differences, np.uint8).reshape(shape)
+
+
+def summed(differences_PHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The planes whose row differences these are."""
+    return np.add.accumulate(differences_PHW, axis=1, dtype=np.uint8)
 
 
 def normalised(levels_KHW: NDArray[np.uint8], header: Header) -> NDArray[np.float32]:
@@ -134,13 +149,24 @@ class ProbabilityStore:
         levels_KHW, kept = quantise(probabilities_CHW)
         self.write_levels(image_id, levels_KHW, kept, len(probabilities_CHW))
 
-    def write_levels(self, image_id: int, levels_KHW: NDArray[np.uint8], kept: Sequence[int], classes: int) -> None:
-        """Keep what was quantised elsewhere (on a GPU): levels 0..255 of the classes `kept` of `classes`."""
+    def write_levels(
+        self,
+        image_id: int,
+        levels_KHW: NDArray[np.uint8],
+        kept: Sequence[int],
+        classes: int,
+        single_HW: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Keep what was quantised elsewhere (on a GPU): levels 0..255 of the classes `kept` of `classes`.
+
+        `single_HW` are the best classes that a single look saw.
+        """
         if self.names and len(self.names) != classes:
             raise ValueError(f"found probabilities of {classes} classes, expected {len(self.names)}")
         _, height, width = levels_KHW.shape
-        header = Header(classes, height, width, self.names, list(kept))
-        write_bytes(self.path(image_id), encode(levels_KHW, header))
+        header = Header(classes, height, width, self.names, list(kept), single_HW is not None)
+        planes_PHW = levels_KHW if single_HW is None else np.concatenate([levels_KHW, single_HW[None]])
+        write_bytes(self.path(image_id), encode(planes_PHW, header))
 
     def read(self, image_id: int) -> NDArray[np.float32]:
         """probabilities_CHW, float32, summing to 1 in each pixel.
@@ -152,21 +178,39 @@ class ProbabilityStore:
 
     def read_levels(self, image_id: int) -> tuple[NDArray[np.uint8], Header]:
         """What the file holds as it is: levels_KHW and the header that says which classes they are."""
+        differences_PHW, header = self._read(image_id)
+        return summed(differences_PHW[: len(header.kept)]), header
+
+    def read_both(self, image_id: int) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+        """What `read` gives, and mask_HW of a single look; None where the file does not hold it."""
+        differences_PHW, header = self._read(image_id)
+        probabilities_CHW = normalised(summed(differences_PHW[: len(header.kept)]), header)
+        return probabilities_CHW, summed(differences_PHW[-1:])[0] if header.single else None
+
+    def _read(self, image_id: int) -> tuple[NDArray[np.uint8], Header]:
+        header, body = self._checked(image_id)
+        return unpacked(body, header), header
+
+    def _checked(self, image_id: int) -> tuple[Header, bytes]:
         path = self.path(image_id)
         try:
-            levels_KHW, header = decode(path.read_bytes(), path)
+            header, body = decode(path.read_bytes(), path)
         except FileNotFoundError:
             raise InputError(f"{path}: no probabilities of image {image_id}; run `predict` first") from None
         if self.names and header.names and header.names != self.names:
             raise InputError(f"{path}: made for classes {_listed(header.names)}, expected {_listed(self.names)}")
         if self.names and header.classes != len(self.names):
             raise InputError(f"{path}: made for {header.classes} classes, expected {len(self.names)}")
-        return levels_KHW, header
+        return header, body
+
+    def check(self, image_id: int) -> Header:
+        """What the image's file says of itself; an `InputError` as `read` raises it, without unpacking the planes."""
+        return self._checked(image_id)[0]
 
     def holds(self, image_id: int) -> bool:
         """Whether the image's file is there, whole and of this class list; work that is done is not done again."""
         try:
-            self.read_levels(image_id)
+            self.check(image_id)
         except InputError:
             return False
         return True

@@ -2,7 +2,8 @@
 
 Parameters for the images of a fold are chosen on the images of the other
 folds, so the reported gain has not been tuned on the images it is measured
-on. "Off" competes as one more candidate.
+on. "Off" competes as one more candidate, unless the CRF is to be applied
+whatever it does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +27,17 @@ class CrossFit:
     overall: int
 
 
-def best(confusions_KNCC: NDArray[np.int64]) -> int:
-    """The candidate with the highest mIoU over all N images; the first of equals, so `OFF` wins ties."""
-    scores = np.nan_to_num(mean_ious(confusions_KNCC.sum(1)), nan=-1.0)
-    return int(scores.argmax())
+def best(confusions_KNCC: NDArray[np.int64], first: int = OFF) -> int:
+    """The candidate, from `first` on, with the highest mIoU over all N images; of equals the first, so `OFF` wins."""
+    scores = np.nan_to_num(mean_ious(confusions_KNCC[first:].sum(1)), nan=-1.0)
+    return first + int(scores.argmax())
 
 
-def cross_fit(confusions_KNCC: NDArray[np.int64], folds_N: Sequence[int]) -> CrossFit:
-    """For each fold the best candidate on the other folds' images, and the best on all."""
+def cross_fit(confusions_KNCC: NDArray[np.int64], folds_N: Sequence[int], first: int = OFF) -> CrossFit:
+    """For each fold the best candidate (from `first` on) on the other folds' images, and the best on all."""
     folds = np.asarray(folds_N)
-    by_fold = {int(fold): best(confusions_KNCC[:, folds != fold]) for fold in np.unique(folds)}
-    return CrossFit(by_fold, best(confusions_KNCC))
+    by_fold = {int(fold): best(confusions_KNCC[:, folds != fold], first) for fold in np.unique(folds)}
+    return CrossFit(by_fold, best(confusions_KNCC, first))
 
 
 def crossed(confusions_KNCC: NDArray[np.int64], folds_N: Sequence[int], choice: CrossFit) -> NDArray[np.int64]:
@@ -57,10 +58,12 @@ def search_ids(ids_by_fold: Mapping[int, Sequence[int]], limit: int) -> list[int
     return sorted(picked)
 
 
-def verdict(comparison: Comparison, overall: int) -> tuple[bool, str]:
-    """Whether the CRF stays on, and the reason in words."""
+def verdict(comparison: Comparison, overall: int, always: bool = False) -> tuple[bool, str]:
+    """Whether the CRF stays on, and the reason in words; `always`: it does, whatever it gains."""
     gain = comparison.gain
     words = f"{gain.value:+.4f} mIoU out of fold, interval {gain.low:+.4f} to {gain.high:+.4f}"
+    if always:
+        return True, f"on: applied whatever it gains ({words})"
     if overall == OFF:
         return False, f"off: no parameters beat the ensemble alone on all out-of-fold images ({words})"
     if not gain.low > 0:

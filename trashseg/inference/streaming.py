@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trashseg.errors import InputError
 from trashseg.inference.predict import Predictor, quantised
 from trashseg.inference.probabilities import ProbabilityStore
-from trashseg.io import read_image
+from trashseg.io import image_size, read_image
 from trashseg.parallel import cores
 from trashseg.progress import track
 
@@ -35,13 +35,13 @@ def read_ahead(function: Callable[[T], R], items: Iterable[T], pool: ThreadPoolE
         yield waiting.popleft().result()
 
 
-def read_photo(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
-    """image_HWC, uint8; a photo of more pixels than allowed is an `InputError`."""
-    image_HWC = read_image(path)
-    megapixels = image_HWC.shape[0] * image_HWC.shape[1] / 1e6
+def read_photo(path: Path, max_megapixels: float, upright: bool = False) -> NDArray[np.uint8]:
+    """image_HWC, uint8; a photo of more pixels than allowed is an `InputError`, before it takes any memory."""
+    height, width = image_size(path)
+    megapixels = height * width / 1e6
     if megapixels > max_megapixels:
         raise InputError(f"{path}: {megapixels:.1f} megapixels, expected at most {max_megapixels:g} (max_megapixels)")
-    return image_HWC
+    return read_image(path, upright)
 
 
 def predict_photos(
@@ -62,10 +62,12 @@ def predict_photos(
             return read_photo(photos[image_id], max_megapixels)
 
         writing: deque[Future[Any]] = deque()
-        answers = predictor.probabilities(read_ahead(read, ids, readers, ahead))
-        for image_id, answer_CHW in zip(ids, track(answers, description, len(ids)), strict=True):
-            levels_KHW, kept = quantised(answer_CHW)
-            writing.append(writers.submit(store.write_levels, image_id, levels_KHW, kept, len(answer_CHW)))
+        answers = predictor.answers(read_ahead(read, ids, readers, ahead))
+        for image_id, answer in zip(ids, track(answers, description, len(ids)), strict=True):
+            levels_KHW, kept = quantised(answer.probabilities_CHW)
+            single_HW = None if answer.single_HW is None else answer.single_HW.cpu().numpy()
+            classes = len(answer.probabilities_CHW)
+            writing.append(writers.submit(store.write_levels, image_id, levels_KHW, kept, classes, single_HW))
             if len(writing) > 2 * workers:
                 writing.popleft().result()
         for done in writing:

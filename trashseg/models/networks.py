@@ -8,6 +8,8 @@ There is never a softmax in a network: losses and inference take logits.
 B batch, C classes or colours, H height, W width.
 """
 
+import copy
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,12 +22,19 @@ import torch
 from torch import Tensor, nn
 
 from trashseg.errors import InputError, nearest
+from trashseg.models.packaged_weights import packaged_weights
 
 ARCHITECTURES: dict[str, type[nn.Module]] = dict(smp.MODEL_ARCHITECTURES_MAPPING)
 """Decoders by lower-case name."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+ANY_SIZE: Mapping[str, Mapping[str, Any]] = {
+    r"tu-swin": {"strict_img_size": False},
+    r"tu-(vit_(tiny|small|base|large|huge|giant)|deit|eva)": {"dynamic_img_size": True},
+}
+"""What timm's transformers must be told to take images of other sizes than they were pretrained at."""
 
 
 @dataclass(frozen=True)
@@ -108,24 +117,30 @@ def encoder_name(name: str) -> str:
 def build_network(architecture: Architecture, classes: int, encoder_weights: str | None = None) -> SegmentationNetwork:
     """A network of `classes` output channels.
 
-    `encoder_weights` names pretrained weights of the hub (`imagenet`), a local
-    `.safetensors` file, or nothing. Raises `InputError` for unknown names,
+    `encoder_weights` names pretrained weights (`imagenet`: from an installed
+    package where one has them, else from the hub), a local `.safetensors`
+    file, or nothing. Raises `InputError` for unknown names,
     options that the decoder does not take, and weights that cannot be had.
     """
     kind = architecture_class(architecture.name)
     encoder = encoder_name(architecture.encoder)
-    file = Path(encoder_weights) if encoder_weights and encoder_weights.endswith(".safetensors") else None
-    body = _body(kind, Architecture(architecture.name, encoder, architecture.options), classes, file or encoder_weights)
+    named = Architecture(architecture.name, encoder, {**_any_size(encoder), **architecture.options})
+    tensors = packaged_weights(encoder) if encoder_weights == "imagenet" else None
+    if encoder_weights and encoder_weights.endswith(".safetensors"):
+        tensors = _read_encoder(Path(encoder_weights))
+    body = _body(kind, named, classes, encoder_weights if tensors is None else None)
+    if tensors is not None:
+        _load_encoder(body, tensors, encoder, encoder_weights or "")
     mean, std = _normalisation(encoder)
     return SegmentationNetwork(body, classes, _stride(body), mean, std)
 
 
-def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weights: Path | str | None) -> nn.Module:
+def _any_size(encoder: str) -> Mapping[str, Any]:
+    return next((told for pattern, told in ANY_SIZE.items() if re.match(pattern, encoder)), {})
+
+
+def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weights: str | None) -> nn.Module:
     """smp's network, its errors told as sentences."""
-    if isinstance(weights, Path):
-        body = _body(kind, architecture, classes, None)
-        _load_encoder(body, weights, architecture.encoder)
-        return body
     where = f"network {architecture.name} over {architecture.encoder}"
     try:
         with warnings.catch_warnings():
@@ -162,17 +177,21 @@ def _normalisation(encoder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return IMAGENET_MEAN, IMAGENET_STD
 
 
-def _load_encoder(body: nn.Module, path: Path, encoder: str) -> None:
-    """Put the tensors of a local file into the encoder; a classifier's extra ones are left out."""
+def _read_encoder(path: Path) -> dict[str, Tensor]:
+    """The tensors of a local file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
         raise InputError(f"{path}: no such file of encoder weights")
     try:
-        tensors = load_file(path)
+        return dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: cannot be read as safetensors: {error}") from None
+
+
+def _load_encoder(body: nn.Module, tensors: Mapping[str, Tensor], encoder: str, source: str) -> None:
+    """Put tensors into the encoder; a classifier's extra ones are left out."""
     module = body.get_submodule("encoder")
     wanted = module.state_dict()
     tensors = {key.removeprefix("encoder.").removeprefix("body.encoder."): value for key, value in tensors.items()}
@@ -183,15 +202,27 @@ def _load_encoder(body: nn.Module, path: Path, encoder: str) -> None:
     missing = [key for key in parameters if key not in fitting]
     if missing:
         raise InputError(
-            f"{path}: {len(missing)} of {len(parameters)} tensors of encoder {encoder!r} are absent or of another "
+            f"{source}: {len(missing)} of {len(parameters)} tensors of encoder {encoder!r} are absent or of another "
             f"shape, the first is {missing[0]!r}"
         )
     module.load_state_dict(fitting, strict=False)
 
 
-def check_size(size: tuple[int, int], network: SegmentationNetwork, encoder: str) -> None:
-    """Raise `InputError` where height or width is no multiple of the network's stride."""
+def check_size(size: tuple[int, int], network: SegmentationNetwork, encoder: str, batch_size: int = 2) -> None:
+    """Raise `InputError` where the network cannot train on batches of this height and width.
+
+    Both must be multiples of its stride. What else a decoder or a transformer
+    wants (some pool down to nothing, some normalise over a batch of one pixel)
+    is found by a step on torch's `meta` device, which computes no values.
+    """
+    said = f"image size {size[0]}x{size[1]}"
     if size[0] % network.stride or size[1] % network.stride:
+        raise InputError(f"{said} is not a multiple of the stride {network.stride} of encoder {encoder!r}")
+    shapes = copy.deepcopy(network).to("meta").train()
+    try:
+        shapes(torch.empty(batch_size, 3, *size, dtype=torch.uint8, device="meta"))
+    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
         raise InputError(
-            f"image size {size[0]}x{size[1]} is not a multiple of the stride {network.stride} of encoder {encoder!r}"
-        )
+            f"{said} in batches of {batch_size} does not fit {type(network.body).__name__} over encoder {encoder!r}: "
+            f"{_first_line(error)}"
+        ) from None

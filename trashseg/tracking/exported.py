@@ -8,8 +8,10 @@ from trashseg import paths
 from trashseg.data.folds import read_folds
 from trashseg.errors import InputError
 from trashseg.io import read_json
+from trashseg.tracking.common_photos import read_counts
 from trashseg.tracking.evaluation import read_steps
 from trashseg.tracking.provenance import digest
+from trashseg.tracking.registry import NAME, Registration, register_champion, registered
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,29 @@ def read_exported() -> Exported:
     measured_on = digest([folds_json, paths.DATASET / "train_all.json"])
     classes = [str(name) for name in next(iter(facts.values()))["classes"]]
     return Exported(round_id, step, files, classes, steps[step]["oof_miou"], measured_on)
+
+
+CONTENT = "content"
+"""Tag of a version: a digest of its ONNX files."""
+
+
+def register_exported(force: bool = False, name: str = NAME) -> Registration:
+    """Register what `export` left in the working folder; `force` makes it the champion whatever the scores."""
+    exported = read_exported()
+    tags = {"round": exported.round_id, "step": exported.step, CONTENT: digest(list(exported.files))}
+    return register_champion(
+        exported.files,
+        exported.classes,
+        exported.score,
+        exported.fold_digest,
+        tags=tags,
+        force=force,
+        name=name,
+        counts=read_counts(exported.round_id),
+    )
+
+
+def registered_version(name: str = NAME) -> str | None:
+    """The version that holds these very ONNX files, None where they are not registered yet."""
+    found = registered(CONTENT, digest(list(read_exported().files)), name)
+    return None if found is None else str(found.version)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -18,6 +19,17 @@ from trashseg.report.pictures import paint, shrink
 CELL_PX = 40
 
 
+class Shown(Protocol):
+    """A photo, its truth and an answer, all of one size."""
+
+    @property
+    def image_HWC(self) -> NDArray[np.uint8]: ...
+    @property
+    def truth_HW(self) -> NDArray[np.uint8]: ...
+    @property
+    def answer_HW(self) -> NDArray[np.uint8]: ...
+
+
 def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], side_px: int = 256, gap_px: int = 6) -> NDArray[np.uint8]:
     """Rows of images as one image on white, each shrunk to at most `side_px` and set into a square."""
     side_px = min(side_px, max(max(image_HWC.shape[:2]) for row in rows for image_HWC in row))
@@ -30,6 +42,15 @@ def grid(rows: Sequence[Sequence[NDArray[np.uint8]]], side_px: int = 256, gap_px
             height, width = small_HWC.shape[:2]
             sheet_HWC[r * step : r * step + height, c * step : c * step + width] = small_HWC
     return sheet_HWC
+
+
+def answer_sheet(answers: Sequence[Shown], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Photo, truth and answer side by side, a row for each photo; `palette` is (256, 3)."""
+    rows = [
+        [each.image_HWC, paint(each.image_HWC, each.truth_HW, palette), paint(each.image_HWC, each.answer_HW, palette)]
+        for each in answers
+    ]
+    return grid(rows)
 
 
 def member_overlays(round_id: str, model: str, fold: int, count: int = 6) -> NDArray[np.uint8] | None:

@@ -1,7 +1,8 @@
 """The registry: exported networks as a model version, `champion` only where it beats the present one.
 
-Two scores compare only when they were measured on the same photos in the same
-folds, so each version carries a digest of them.
+Two scores compare directly when they were measured on the same photos in the
+same folds, so each version carries a digest of them. After new photos came in
+they are compared photo by photo (see `common_photos.py`).
 """
 
 import tempfile
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from trashseg.errors import InputError
 from trashseg.io import write_json
+from trashseg.tracking.common_photos import FILE, PhotoCounts, on_common_photos
 from trashseg.tracking.pipeline import parent_run
 from trashseg.tracking.store import TrackingOff, connect
 
@@ -83,13 +85,15 @@ def register_champion(
     tags: Mapping[str, object] = {},
     force: bool = False,
     name: str = NAME,
+    counts: PhotoCounts | None = None,
 ) -> Registration:
     """Register ONNX files as a new version of model `name`; alias `champion` moves to it if it is better.
 
     `files` maps each ONNX file to the (height, width) it was trained at;
     `score` is their mIoU out of fold, `fold_digest` names photos and folds it
-    was measured on. `force` moves the alias whatever the scores. Unlike
-    logging this raises: someone asked for it and must know.
+    was measured on. `counts` are those of its photos: they decide where the
+    champion was scored on other folds. `force` moves the alias whatever the
+    scores. Unlike logging this raises: someone asked for it and must know.
     """
     if not files:
         raise InputError("no ONNX file to register; run the export stage first")
@@ -98,12 +102,15 @@ def register_champion(
     except TrackingOff:
         raise InputError("tracking is off (TRASHSEG_TRACKING): there is no registry to register in") from None
     run_id = parent_run(client, experiment)
-    version = _new_version(client, run_id, files, classes, name)
+    version = _new_version(client, run_id, files, classes, name, counts)
     described: dict[str, Any] = {"oof_miou": score, "fold_digest": fold_digest, **tags}
     for key, value in described.items():
         client.set_model_version_tag(name, version, key, str(value))
     present = _champion(client, name)
     champion, reason = verdict(score, fold_digest, None if present is None else present.tags)
+    if present is not None and present.tags.get("fold_digest") != fold_digest and counts is not None:
+        earlier = _counts(client, present)
+        champion, reason = on_common_photos(earlier, counts) if earlier is not None else (champion, reason)
     if force and not champion:
         champion, reason = True, f"forced, though {reason}"
     if champion:
@@ -111,8 +118,32 @@ def register_champion(
     return Registration(version, champion, reason)
 
 
+def _counts(client: "MlflowClient", version: "ModelVersion") -> PhotoCounts | None:
+    """What a version brought along of its photos, None where it brought nothing."""
+    from mlflow.exceptions import MlflowException
+
+    run_id, place = str(version.tags.get("logged_in", "")).partition(":")[::2]
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            return PhotoCounts.load(Path(client.download_artifacts(run_id, f"{place}/{FILE}", temporary)))
+        except (MlflowException, OSError, KeyError, ValueError):
+            return None
+
+
+def registered(tag: str, value: str, name: str = NAME) -> "ModelVersion | None":
+    """The newest version whose tag has this value, None where there is none."""
+    client, _ = connect()
+    versions = client.search_model_versions(f"name = {name!r}")
+    return next((version for version in versions if version.tags.get(tag) == value), None)
+
+
 def _new_version(
-    client: "MlflowClient", run_id: str, files: Mapping[Path, tuple[int, int]], classes: Sequence[str], name: str
+    client: "MlflowClient",
+    run_id: str,
+    files: Mapping[Path, tuple[int, int]],
+    classes: Sequence[str],
+    name: str,
+    counts: PhotoCounts | None,
 ) -> str:
     from mlflow.exceptions import MlflowException
 
@@ -125,6 +156,9 @@ def _new_version(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save_served(folder, files, classes)
+        if counts is not None:
+            counts.save(folder / FILE)
         client.log_artifacts(run_id, str(folder), place)
     uri = client.get_run(run_id).info.artifact_uri
-    return str(client.create_model_version(name, f"{uri}/{place}", run_id).version)
+    version = client.create_model_version(name, f"{uri}/{place}", run_id, tags={"logged_in": f"{run_id}:{place}"})
+    return str(version.version)

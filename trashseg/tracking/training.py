@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trashseg.classes import read_classes
+from trashseg.classes import CONTEST, read_classes
 from trashseg.io import read_json, write_json
-from trashseg.tracking.pictures import confusion_svg, member_overlays
+from trashseg.tracking.pictures import Shown, answer_sheet, confusion_svg, member_overlays
 from trashseg.tracking.pipeline import KIND, create_child, find
 from trashseg.tracking.provenance import digest, dvc_hash
 from trashseg.tracking.store import attempt, connect, tracking_uri
@@ -106,6 +106,7 @@ class TrainingRun:
         self.run_id = run_id
         self._renamed = {f"iou/{index}": f"iou/{clean(name)}" for index, name in enumerate(names)}
         self._shown = shown
+        self._pictured: set[int] = set()
         self._waiting: dict[int, dict[str, float]] = {}
         self._next_try = 0.0
         self._finished = False
@@ -138,6 +139,15 @@ class TrainingRun:
         run_id = self.run_id
         if run_id is not None:
             attempt(f"picture {name}", lambda: connect()[0].log_image(run_id, image_HWC, name))
+
+    def log_answers(self, epoch: int, answers: Sequence[Shown]) -> None:
+        """A grid of held-out photos, their truth and the network's answer after an epoch; none twice."""
+        if self.run_id is None or not answers or epoch in self._pictured:
+            return
+        self._pictured.add(epoch)
+        classes = read_classes(_CLASSES) if _CLASSES.is_file() else CONTEST
+        sheet_HWC = answer_sheet(answers, classes.palette())
+        self.log_image(f"overlays/epoch_{epoch + 1:04d}.png", sheet_HWC)
 
     def finish(self, folder: Path) -> None:
         """Log what the finished model folder adds (best scores, per-class IoU, files) and end the run."""

@@ -39,10 +39,15 @@ class TrainConfig(Section):
     warmup_epochs: float = Field(1.0, ge=0, description="epochs in which the rate rises linearly")
     clip_norm: float = Field(1.0, ge=0, description="largest norm of the gradient; 0: no limit")
     ema_decay: float = Field(0.0, ge=0, lt=1, description="of the moving average of weights; 0: none")
+    soup: int = Field(0, ge=0, description="average of the best so many epochs, where it scores better; 0: none")
     start_from_teacher: bool = Field(True, description="later rounds start from their teacher's weights")
     student_epochs: int | None = Field(None, ge=1, description="epochs of later rounds; null: as many as the first")
+    real_epochs: int = Field(
+        0, ge=0, description="the last epochs of a later round see no pseudo labels; 0: joint to the end"
+    )
     validate_every: int = Field(1, ge=1, description="epochs between validations")
     patience: int = Field(0, ge=0, description="validations without a better mIoU before stopping; 0: never stop")
+    overlay_every: int = Field(10, ge=0, description="epochs between pictures of photo, truth, answer; 0: none")
     precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto: bf16 on a GPU, 32 on the CPU")
     channels_last: bool = Field(True, description="memory format of images and weights")
     compile: bool = Field(False, description="torch.compile the network")

@@ -35,11 +35,13 @@ from trashseg.training.sets import ExampleSet
 class Material:
     """The decoded examples of a training, how often each is drawn, and those held out.
 
-    `pixels_C` counts the training labels by class, each image once.
+    `pixels_C` counts the training labels by class, each image once; `until_N`
+    is the epoch from which on an image is drawn no more.
     """
 
     training: ExampleCache
     weight_N: NDArray[np.float64]
+    until_N: NDArray[np.float64]
     pixels_C: NDArray[np.int64]
     validation: ExampleCache
     workers: int
@@ -49,12 +51,14 @@ def prepare(sets: Sequence[ExampleSet], validation: Sequence[Example], classes: 
     """Read all labels once, to weigh images by their rarest class."""
     examples = [example for part in sets for example in part.examples]
     workers = loading_processes(config.workers)
-    cache = ExampleCache(examples, classes, _share(config.cache_gb, 0.8, workers))
+    cache = ExampleCache(examples, classes, int(config.cache_gb * 2**30 * 0.8))
     pixels_NC = count_pixels(cache)
-    weight_N = np.repeat([part.weight for part in sets], [len(part.examples) for part in sets])
-    weight_N = weight_N * balance_weights(pixels_NC, config.balance_power)
-    held_out = ExampleCache(validation, classes, _share(config.cache_gb, 0.2, 1))
-    return Material(cache, weight_N, pixels_NC.sum(0), held_out, workers)
+    cache.close()  # loading processes share what is there by fork; none keeps more of its own
+    lengths = [len(part.examples) for part in sets]
+    until_N = np.repeat([np.inf if part.until_epoch is None else part.until_epoch for part in sets], lengths)
+    weight_N = np.repeat([part.weight for part in sets], lengths) * balance_weights(pixels_NC, config.balance_power)
+    held_out = ExampleCache(validation, classes, int(config.cache_gb * 2**30 * 0.2))
+    return Material(cache, weight_N, until_N, pixels_NC.sum(0), held_out, workers)
 
 
 def loading_processes(workers: int | None) -> int:
@@ -64,13 +68,14 @@ def loading_processes(workers: int | None) -> int:
     return (os.cpu_count() or 2) // 2 if torch.cuda.is_available() else 0
 
 
-def _share(cache_gb: float, share: float, workers: int) -> int:
-    return int(cache_gb * 2**30 * share) // max(1, workers)
-
-
 def processes() -> tuple[int, int]:
     """This process's rank and the number of processes, as torchrun says."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes and tells: the only one, or the first under torchrun."""
+    return processes()[0] == 0
 
 
 def training_loader(
@@ -88,7 +93,7 @@ def training_loader(
     return DataLoader(
         TrainingImages(material.training, config.image_size, augment, seed, paste),
         batch_size=config.batch_size,
-        sampler=WeightedDraws(material.weight_N, draws, seed, rank, world),
+        sampler=WeightedDraws(material.weight_N, draws, seed, rank, world, material.until_N),
         num_workers=material.workers,
         persistent_workers=material.workers > 0,
         pin_memory=torch.cuda.is_available(),

@@ -6,8 +6,9 @@ all images and all processes; every score is a function of it.
 B batch, C classes or colours, H height, W width.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, cast
 
 import lightning.pytorch as pl
@@ -27,6 +28,38 @@ BatchMixer = Callable[[Tensor, Tensor, int, int], tuple[Tensor, Tensor]]
 
 CHECK_EVERY_STEPS = 50
 
+SHOWN_PHOTOS = 6
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A held-out photo at the network's size, its truth (VOID where unlabelled), and the network's answer."""
+
+    image_HWC: NDArray[np.uint8]
+    truth_HW: NDArray[np.uint8]
+    answer_HW: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Which held-out photos are shown, by index, and after which epochs: every so many, and the last."""
+
+    photos: frozenset[int] = frozenset()
+    every: int = 0
+    validate_every: int = 1
+    epochs: int = 1
+
+    def due(self, epoch: int) -> bool:
+        """Whether the validation after `epoch` is the first at or behind a multiple of `every`, or the last."""
+        done = epoch + 1
+        crossed = self.every and done // self.every > (done - self.validate_every) // self.every
+        return bool(crossed or (self.every and done == self.epochs))
+
+
+def shown_photos(count: int) -> frozenset[int]:
+    """A few of `count` photos, evenly spread."""
+    return frozenset(round(place) for place in np.linspace(0, count - 1, min(count, SHOWN_PHOTOS)))
+
 
 class SegmentationTraining(pl.LightningModule):
     """Trains `network` on batches of uint8 images and masks; validates on `ValidationBatch`es."""
@@ -40,10 +73,12 @@ class SegmentationTraining(pl.LightningModule):
         seed: int,
         mix: BatchMixer | None = None,
         ema_decay: float = 0.0,
+        showing: Showing = Showing(),
     ) -> None:
         """`ema_decay` > 0 keeps a moving average of the weights, which is what is validated and saved."""
         super().__init__()
-        self.network, self.loss = network, loss
+        self.network, self.loss, self.showing = network, loss, showing
+        self._answers: dict[int, Answer] = {}
         self.ema_decay = ema_decay
         self.averaged = deepcopy(network).requires_grad_(False) if ema_decay else None
         self._forward: Callable[[Tensor], Tensor] = network
@@ -95,7 +130,7 @@ class SegmentationTraining(pl.LightningModule):
 
     def check_finite(self) -> None:
         """Stop a training whose loss is no number: what it writes from here on would be worthless."""
-        if not bool(torch.isfinite(self.loss_sum)):
+        if not bool(torch.isfinite(self.loss_sum + self.val_loss[0].to(self.loss_sum))):
             raise InputError(
                 f"epoch {self.current_epoch}: the loss is not finite; the last good checkpoint is kept; "
                 "lower train.learning_rate, or set train.clip_norm or train.precision 32"
@@ -103,6 +138,15 @@ class SegmentationTraining(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.reset_counts()
+        if self.trainer.world_size > 1:  # each process has seen other batches: judge what the first one saves
+            for buffer in self.shown_network().buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    def take_answers(self) -> Sequence[Answer]:
+        """The photos that the last validation showed, in their order; none where it was not their turn."""
+        answers = [self._answers[index] for index in sorted(self._answers)]
+        self._answers.clear()
+        return answers
 
     def validation_step(self, batch: ValidationBatch, batch_index: int) -> None:  # noqa: ARG002 (Lightning's shape)
         logits_BCHW = self.shown_network()(batch.image_BCHW).float()
@@ -112,18 +156,28 @@ class SegmentationTraining(pl.LightningModule):
         self.val_loss += torch.stack([self.loss(logits_BCHW, target_BHW) * images, torch.tensor(images)]).to(
             self.val_loss
         )
+        if self.showing.due(self.current_epoch):
+            self._keep_answers(batch, target_BHW, logits_BCHW)
         for logits_CHW, mask_HW in zip(logits_BCHW, batch.masks_HW, strict=True):
             size = (mask_HW.shape[0], mask_HW.shape[1])
             full_CHW = functional.interpolate(logits_CHW[None], size, mode="bilinear", align_corners=False)[0]
-            prediction_HW, truth_HW = full_CHW.argmax(0), mask_HW.to(self.device)
+            # on the CPU argmax over the outermost axis takes six times as long as max
+            prediction_HW, truth_HW = full_CHW.max(0).indices, mask_HW.to(self.device)
             self.confusion[0] += count(truth_HW, prediction_HW, self.network.classes)
             grid = (on_grid(truth_HW, GRID), on_grid(prediction_HW, GRID))
             self.confusion[1] += count(*grid, self.network.classes)
+
+    def _keep_answers(self, batch: ValidationBatch, target_BHW: Tensor, logits_BCHW: Tensor) -> None:
+        for place, index in enumerate(batch.index):
+            if index in self.showing.photos:
+                parts = (batch.image_BCHW[place].movedim(0, -1), target_BHW[place], logits_BCHW[place].argmax(0))
+                self._answers[index] = Answer(*(np.asarray(part.cpu().numpy(), np.uint8) for part in parts))
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.world_size > 1:
             self.confusion = self.trainer.strategy.reduce(self.confusion, reduce_op="sum")
             self.val_loss = self.trainer.strategy.reduce(self.val_loss, reduce_op="sum")
+        self.check_finite()  # the last step may have burst the weights
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Images go to the device as uint8; validation masks stay until each is counted."""

@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-import torch
-
 from trashseg.classes import Classes
 from trashseg.data.coco import Coco
 from trashseg.data.dataset import Example
@@ -12,10 +10,11 @@ from trashseg.data.instance_bank import InstanceBank, PasteObjects
 from trashseg.data.mask_files import mask_names, write_masks
 from trashseg.data.own_labels import IGNORED, read_own_labels
 from trashseg.errors import InputError
+from trashseg.models.model_folder import DESCRIPTION
 from trashseg.models.networks import Architecture
-from trashseg.training.journal import EpochListener
+from trashseg.training.memory import BYTES_PER_PARAMETER, saved_bytes
 from trashseg.training.overrides import Settings
-from trashseg.training.session import Start, build_seeded
+from trashseg.training.session import Start, build_checked
 
 MASKS = Path(".trashseg/own-masks")
 
@@ -60,52 +59,34 @@ def paste_from_own(train_json: Path, images: Path, seed: int) -> PasteObjects:
 
 def outline(settings: Settings, classes: Classes, images: tuple[int, int]) -> str:
     """What would be trained: settings, parameters, and the memory of weights, gradients and activations."""
-    network = build_seeded(Start(_architecture(settings), None, classes), 0)
-    parameters = sum(p.numel() for p in network.parameters())
     train = settings.train
-    activations = activation_bytes(network, train.image_size) * train.batch_size
-    fixed = 4 * parameters * 4  # weights, gradients and two moments, float32
+    network = build_checked(Start(architecture(settings), None, classes), train, 0)
+    parameters = sum(p.numel() for p in network.parameters())
+    fixed = parameters * (BYTES_PER_PARAMETER + 4 * (train.ema_decay > 0))
+    kept = saved_bytes(network, train.image_size, train.batch_size)
+    single, mixed = (fixed + kept) / 2**30, (fixed + kept / 2) / 2**30
     return (
         f"{settings.as_yaml()}"
         f"images: {images[0]} to learn from, {images[1]} to validate on, {len(classes)} classes\n"
         f"parameters: {parameters:,}\n"
-        f"memory estimate: {(fixed + activations) / 2**30:.2f} GiB in float32 "
-        f"({activations / 2**30:.2f} of it activations for batches of {train.batch_size})\n"
+        f"memory estimate: {single:.2f} GiB in float32, of it {kept / 2**30:.2f} activations of batches of "
+        f"{train.batch_size}; about {mixed:.2f} GiB in bf16 or 16\n"
     )
 
 
-def _architecture(settings: Settings) -> Architecture:
+def architecture(settings: Settings) -> Architecture:
+    """The network that settings name."""
     network = settings.network
     return Architecture(network.architecture, network.encoder, network.options)
 
 
-@torch.no_grad()
-def activation_bytes(network: torch.nn.Module, size: tuple[int, int]) -> int:
-    """Bytes of all modules' outputs for one image, float32: about what the backward pass keeps."""
-    total = 0
-
-    def add(module: object, inputs: object, output: object) -> None:  # noqa: ARG001 (the shape of a hook)
-        nonlocal total
-        if isinstance(output, torch.Tensor):
-            total += output.numel() * 4
-
-    hooks = [m.register_forward_hook(add) for m in network.modules() if not list(m.children())]
-    network.eval()(torch.zeros(1, 3, *size, dtype=torch.uint8))
-    for hook in hooks:
-        hook.remove()
-    return total
+def pretrained(settings: Settings) -> str | None:
+    """The pretrained weights that settings name; `none` on a command line means none."""
+    weights = settings.network.encoder_weights
+    return None if weights in (None, "none") else weights
 
 
-def tensorboard_listener(folder: Path) -> EpochListener:
-    """Writes each epoch's figures as TensorBoard scalars."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer = SummaryWriter(str(folder))
-
-    def listen(epoch: int, figures: object) -> None:
-        assert isinstance(figures, dict)
-        for name, value in figures.items():
-            writer.add_scalar(name, value, epoch)
-        writer.flush()
-
-    return listen
+def check_out(folder: Path) -> None:
+    """Refuse to replace a folder that is no model folder: it may be anything."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file()):
+        raise InputError(f"--out {folder}: it is there and is no model folder; name a new one")

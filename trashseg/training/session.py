@@ -3,6 +3,8 @@
 The checkpoint folder is named by a digest of everything the training was
 told: other images, labels, settings, versions or code begin a new one, so a
 resumed training is always the same training.
+
+Under torchrun every process trains, and the first one alone writes.
 """
 
 import hashlib
@@ -26,8 +28,10 @@ from trashseg.io import write_json, write_text
 from trashseg.models.model_folder import ModelDescription, load_weights, save_model
 from trashseg.models.networks import Architecture, SegmentationNetwork, build_network, check_size
 from trashseg.training.config import AugmentConfig, TrainConfig
-from trashseg.training.journal import EpochListener
-from trashseg.training.loop import Outcome, fit
+from trashseg.training.failures import told
+from trashseg.training.journal import NOBODY, Listeners
+from trashseg.training.loaders import is_first_process
+from trashseg.training.loop import Outcome, check_names, fit
 from trashseg.training.sets import ExampleSet
 
 CHECKPOINTS = Path(".trashseg/checkpoints")
@@ -66,7 +70,7 @@ def train_model(
     folder: Path,
     facts: Mapping[str, Any],
     checkpoints: Path = CHECKPOINTS,
-    listeners: tuple[EpochListener, ...] = (),
+    listeners: Listeners = NOBODY,
     paste: Paste | None = None,
 ) -> None:
     """Train, or go on where a killed training stopped, and write the model folder `folder`.
@@ -75,10 +79,9 @@ def train_model(
     online copy-paste, used where `augment.online_copy_paste` says so. The
     checkpoint folder is removed once the model folder is whole.
     """
-    network = build_seeded(start, seed)
-    check_size(config.image_size, network, start.architecture.encoder)
+    network = build_checked(start, config, seed)
     data = data_digest([*(example for part in sets for example in part.examples), *validation])
-    told = {
+    everything = {
         "start": [asdict(start.architecture), start.encoder_weights, _file_digest(start.weights), start.classes.names],
         "sets": [[len(part.examples), part.weight] for part in sets],
         "config": [config.model_dump(), augment.model_dump(), epochs, seed],
@@ -86,15 +89,28 @@ def train_model(
         "paste": hashlib.sha256(pickle.dumps(paste)).hexdigest(),
         "code": code_digest(),
     }
-    kept = checkpoints / hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
-    kept.mkdir(parents=True, exist_ok=True)
+    kept = checkpoints / hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:20]
+    with told(kept):
+        kept.mkdir(parents=True, exist_ok=True)
     outcome = fit(network, sets, validation, config, augment, epochs, seed, kept, listeners, paste)
-    load_weights(network, outcome.best_weights)
     origins = {part.examples[0].origin: len(part.examples) for part in sets if part.examples}
     training = {**facts, "seed": seed, "epochs": epochs, "images": origins, "data_digest": data}
     description = ModelDescription(start.architecture, start.classes, config.image_size, training=training)
-    write_model_folder(folder, network, description, outcome)
-    shutil.rmtree(kept)
+    if is_first_process():
+        load_weights(network, outcome.best_weights)
+        with told(kept):
+            write_model_folder(folder, network, description, outcome)
+        shutil.rmtree(kept)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()  # torchrun ends all processes when one has ended
+
+
+def build_checked(start: Start, config: TrainConfig, seed: int) -> SegmentationNetwork:
+    """The network to begin with, after the checks that need no data: names, and whether sizes fit."""
+    check_names(config)
+    network = build_seeded(start, seed)
+    check_size(config.image_size, network, start.architecture.encoder, config.batch_size)
+    return network
 
 
 def build_seeded(start: Start, seed: int) -> SegmentationNetwork:
@@ -133,6 +149,7 @@ def metrics(outcome: Outcome, classes: Classes) -> dict[str, Any]:
     full, grid = outcome.best_counts
     ious = dict(zip(classes.names, iou_per_class(full).tolist(), strict=True))
     absent = [name for name, iou in ious.items() if np.isnan(iou)]
+    soup = {} if outcome.soup is None else {"soup": outcome.soup.summary()}
     return {
         "miou": mean_iou(full),
         "miou_256": mean_iou(grid),
@@ -142,6 +159,7 @@ def metrics(outcome: Outcome, classes: Classes) -> dict[str, Any]:
         "per_class": {name: None if np.isnan(iou) else iou for name, iou in ious.items()},
         "absent_classes": absent,
         "confusion": full.tolist(),
+        **soup,
     }
 
 
