@@ -143,6 +143,22 @@ def test_own_split_is_checked(tmp_path: Path, own: object, message: str) -> None
         given_folds(tmp_path / "own.json", tiny(), 2, {})
 
 
+def test_own_split_by_validation_files_made_elsewhere(tmp_path: Path) -> None:
+    names = {f"{i}.jpg": i for i in range(4)}
+    for fold, held in enumerate((["2.jpg", "3.jpg"], ["0.jpg", "1.jpg"])):
+        rows = [{"id": 900 + at, "file_name": name} for at, name in enumerate(held)]
+        write_json(tmp_path / f"kfold_{fold}_val.json", {"images": rows})
+    assert given_folds(tmp_path, tiny(), 2, names).assignment == {0: 1, 1: 1, 2: 0, 3: 0}
+    with pytest.raises(InputError, match=r"kfold_2_val\.json: no such file"):
+        given_folds(tmp_path, tiny(), 3, names)
+    write_json(tmp_path / "kfold_1_val.json", {"images": [{"file_name": "2.jpg"}]})
+    with pytest.raises(InputError, match=r"image '2\.jpg' is held out in fold 0, too"):
+        given_folds(tmp_path, tiny(), 2, names)
+    write_json(tmp_path / "kfold_1_val.json", [1])
+    with pytest.raises(InputError, match="expected a COCO file with images"):
+        given_folds(tmp_path, tiny(), 2, names)
+
+
 def test_own_split_by_id_name_or_our_own_file(tmp_path: Path) -> None:
     names = {f"{i}.jpg": i for i in range(4)}
     for own in (

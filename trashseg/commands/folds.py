@@ -46,8 +46,8 @@ def folds(
     near_duplicate_bits
         How many of the 256 bits of two photos' hashes may differ: --near-duplicate-bits 24 is stricter.
     given
-        Your own split instead: --given mine.json, a JSON file {file_name or image id: fold}. It is checked, and
-        reported on like any.
+        Your own split instead: --given mine.json, a JSON file {file_name or image id: fold}, or --given folder/ of
+        kfold_0_val.json, kfold_1_val.json ... It is checked, and reported on like any.
     seed
         Another number gives another split: --seed 1
     ignore
