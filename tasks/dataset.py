@@ -81,6 +81,7 @@ def _assemble(data: DataConfig, root: Path, work: Path) -> None:
         data.max_megapixels,
         data.images,
         data.jobs,
+        Path(data.root) / data.unlabelled if data.unlabelled else None,
     )
     if labels is None:
         write_json(TEST_LABELS, None)

@@ -1,4 +1,4 @@
-"""Stage predict: what one network's folds say of their validation images and of the test images.
+"""Stage predict: what one network's folds say of their validation images and of all images without labels.
 
 One process for all folds, since imports are dear. Answers gather outside of
 the stage's output, which DVC empties before it runs, so a killed run goes on
@@ -19,7 +19,7 @@ from trashseg.config import read_section, read_value
 from trashseg.data.folds import read_folds
 from trashseg.errors import InputError, run_command
 from trashseg.inference.config import PredictConfig
-from trashseg.inference.photos import photo_paths
+from trashseg.inference.photos import photo_paths, pool_paths
 from trashseg.inference.predict import Predictor, View, choose_device
 from trashseg.inference.probabilities import ProbabilityStore
 from trashseg.inference.streaming import predict_photos
@@ -62,20 +62,16 @@ def claim(folder: Path, wanted: dict[str, Any]) -> None:
 
 
 def predict_fold(
-    model_folder: Path,
-    validation: dict[int, Path],
-    test: dict[int, Path],
-    names: tuple[str, ...],
-    folder: Path,
-    config: PredictConfig,
+    model_folder: Path, parts: dict[str, dict[int, Path]], names: tuple[str, ...], folder: Path, config: PredictConfig
 ) -> None:
-    """Gather one fold's stores `val` and `test` in `folder`."""
-    for image_id, path in (validation | test).items():
+    """Gather one fold's stores in `folder`; `parts` are the photos of each (val, test, pool)."""
+    everything = {image_id: path for photos in parts.values() for image_id, path in photos.items()}
+    for image_id, path in everything.items():
         if not path.is_file():
             raise InputError(f"{path}: no such image (id {image_id})")
-    claim(folder, fingerprint(model_folder, validation | test, config))
+    claim(folder, fingerprint(model_folder, everything, config))
     predictor = predictor_of(model_folder, names, config)
-    for part, photos in (("val", validation), ("test", test)):
+    for part, photos in parts.items():
         store = ProbabilityStore(folder / part, names)
         store.folder.mkdir(parents=True, exist_ok=True)
         what = f"predict {model_folder.parent.name} fold {model_folder.name} {part}"
@@ -83,24 +79,27 @@ def predict_fold(
 
 
 def run(round_id: str, model: str, folds: list[int], config: PredictConfig) -> None:
-    """Write `artifacts/predict/{round}/{model}`: stores `{fold}/val` and `{fold}/test`."""
+    """Write `artifacts/predict/{round}/{model}`: stores `{fold}/val`, `{fold}/test`, `{fold}/pool` if there is one."""
     names = read_classes(paths.DATASET / "classes.json").names
     images = paths.DATASET / "images"
     labelled = photo_paths(paths.DATASET / "train_all.json", images)
-    test = photo_paths(paths.DATASET / "test.json", images)
+    unlabelled = {"test": photo_paths(paths.DATASET / "test.json", images)}
+    if pool := pool_paths(paths.DATASET):
+        unlabelled["pool"] = pool
     split = read_folds(paths.FOLDS / "folds.json")
     gathered = GATHERED / round_id / model
     for fold in folds:
         validation = {image_id: labelled[image_id] for image_id in split.validation_ids(fold)}
-        predict_fold(paths.train(round_id, model, fold), validation, test, names, gathered / str(fold), config)
-    finish(gathered, paths.predict(round_id, model), folds)
+        parts = {"val": validation, **unlabelled}
+        predict_fold(paths.train(round_id, model, fold), parts, names, gathered / str(fold), config)
+    finish(gathered, paths.predict(round_id, model), folds, ["val", *unlabelled])
 
 
-def finish(gathered: Path, out: Path, folds: list[int]) -> None:
+def finish(gathered: Path, out: Path, folds: list[int], parts: list[str]) -> None:
     """Move the gathered stores to the stage's output."""
     shutil.rmtree(out, ignore_errors=True)
     for fold in folds:
-        for part in ("val", "test"):
+        for part in parts:
             (out / str(fold)).mkdir(parents=True, exist_ok=True)
             shutil.move(gathered / str(fold) / part, out / str(fold) / part)
     shutil.rmtree(gathered)

@@ -1,9 +1,10 @@
-"""Stage pseudo_label: what a round may learn from its teacher's answers to the test images, for one fold.
+"""Stage pseudo_label: what a round may learn from its teacher's answers to images without labels, for one fold.
 
 The answers are those of this fold's own members, and all that is fitted
 (weights, thresholds) is fitted on the other folds' images, so this fold's
 validation images say nothing about its labels. The round is declined, with the
-reason, where the teacher is not good or not sure enough.
+reason, where the teacher is not good or not sure enough, or was not better
+than its own teacher. Images are those of the test set and of the pool.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from trashseg.data.folds import Folds, read_folds
 from trashseg.errors import run_command
 from trashseg.inference.config import PseudoLabelConfig
 from trashseg.inference.out_of_fold import read_sample
-from trashseg.inference.photos import photo_paths
+from trashseg.inference.photos import photo_paths, pool_paths
 from trashseg.inference.probabilities import LEVELS, ProbabilityStore, mean_probabilities
 from trashseg.inference.pseudo_label import (
     Candidate,
@@ -35,7 +36,7 @@ from trashseg.inference.pseudo_label import (
 )
 from trashseg.inference.weights import Weights, combined, fit_member_weights, score
 from trashseg.inference.workers import each
-from trashseg.io import write_json, write_mask
+from trashseg.io import read_json, write_json, write_mask
 from trashseg.lineage import Lineage, write_lineage
 
 NO_TEACHER = "none"
@@ -61,30 +62,50 @@ def calibrate(
     return weights, thresholds, score(sample, weights)
 
 
+def images_without_labels(sources: Sequence[str]) -> dict[int, str]:
+    """Image id -> the part of the predictions that answers it (test, pool), of the sources that may be learned from."""
+    known = {
+        "test": photo_paths(paths.DATASET / "test.json", paths.DATASET / "images"),
+        "pool": pool_paths(paths.DATASET),
+    }
+    return {image_id: part for part in sources for image_id in known[part]}
+
+
 def write_masks(
-    members: Sequence[ProbabilityStore], test_ids: Sequence[int], weights: Weights, thresholds: Sequence[Threshold],
-    classes: Classes, folder: Path, config: PseudoLabelConfig,
+    members: Mapping[str, Sequence[ProbabilityStore]], images: Mapping[int, str], weights: Weights,
+    thresholds: Sequence[Threshold], classes: Classes, folder: Path, config: PseudoLabelConfig,
 ) -> list[Candidate]:  # fmt: skip
-    """A mask for every test image, and what each of them holds."""
+    """A mask for every image without labels, and what each of them holds; `members` answer by part."""
     palette = classes.palette()
 
     def write(image_id: int) -> Candidate:
-        mask_HW = label(mean_probabilities(members, image_id, weights), thresholds, config.min_area_px)
+        answer_CHW = mean_probabilities(members[images[image_id]], image_id, weights)
+        mask_HW = label(answer_CHW, thresholds, config.min_area_px)
         write_mask(folder / paths.mask_name(image_id), mask_HW, palette)
         return describe(image_id, mask_HW)
 
-    return list(each(write, list(test_ids), "pseudo labels", config.workers))
+    return list(each(write, list(images), "pseudo labels", config.workers))
 
 
-def verdict(miou: float, thresholds: Sequence[Threshold], images: int, config: PseudoLabelConfig) -> tuple[bool, str]:
+def gained(teacher: str, fold: int, miou: float) -> float | None:
+    """How far the teacher is above its own teacher, on the same pixels; None where it had none."""
+    before = read_json(paths.pseudo_label(teacher, fold) / "manifest.json").get("teacher_miou")
+    return None if before is None else miou - float(before)
+
+
+def verdict(
+    miou: float, gain: float | None, thresholds: Sequence[Threshold], images: int, config: PseudoLabelConfig
+) -> tuple[bool, str]:
     """Whether the round learns from these labels, and why."""
     if miou < config.min_teacher_miou:
         return False, f"the teacher's out-of-fold mIoU is {miou:.3f}, below {config.min_teacher_miou:g}"
+    if gain is not None and config.min_teacher_gain is not None and gain <= config.min_teacher_gain:
+        return False, f"the teacher gained {gain:+.4f} mIoU over its own, not more than {config.min_teacher_gain:g}"
     if all(threshold.confidence is None for threshold in thresholds[1:]):
         return False, f"no class but Background is right {config.precision:.0%} of the time at any confidence"
     if images < config.min_images:
-        return False, f"{images} test images are sure enough, fewer than {config.min_images}"
-    return True, f"{images} test images are sure enough, from a teacher of out-of-fold mIoU {miou:.3f}"
+        return False, f"{images} images are sure enough, fewer than {config.min_images}"
+    return True, f"{images} images are sure enough, from a teacher of out-of-fold mIoU {miou:.3f}"
 
 
 def run(teacher: str, round_id: str, fold: int, models: list[str], config: PseudoLabelConfig) -> None:
@@ -116,13 +137,15 @@ def pseudo_labels(
 ) -> dict[str, Any]:
     """Fill `folder` with the masks of the images used; the manifest."""
     classes = read_classes(paths.DATASET / "classes.json")
-    test_ids = list(photo_paths(paths.DATASET / "test.json", paths.DATASET / "images"))
+    images = images_without_labels(config.sources)
     split = read_folds(paths.FOLDS / "folds.json")
     weights, thresholds, miou = calibrate(teacher, models, fold, split, classes.names, config)
-    members = stores(teacher, models, fold, "test", classes.names)
-    candidates = write_masks(members, test_ids, weights, thresholds, classes, folder, config)
+    members: dict[str, Sequence[ProbabilityStore]] = {
+        part: stores(teacher, models, fold, part, classes.names) for part in config.sources
+    }
+    candidates = write_masks(members, images, weights, thresholds, classes, folder, config)
     ids = choose(candidates, config.min_sure, config.min_object_px, config.max_images, config.class_balance)
-    accepted, reason = verdict(miou, thresholds, len(ids), config)
+    accepted, reason = verdict(miou, gained(teacher, fold, miou), thresholds, len(ids), config)
     kept = ids if accepted else []
     for candidate in candidates:
         if candidate.image_id not in kept:

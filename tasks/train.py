@@ -56,9 +56,12 @@ def run(
         if is_first_process():
             pass_on(paths.train(teacher, model, fold), folder, teacher, pseudo.reason)
         return
+    epochs = (train.student_epochs if taught else None) or train.epochs
+    if taught and train.real_epochs >= epochs:
+        raise InputError(f"train.real_epochs is {train.real_epochs}, expected fewer than a later round's {epochs}")
     sets = [
         *labelled_and_synthetic(images, train.mix),
-        ExampleSet(pseudo.examples, train.mix.pseudo_label * pseudo.weight),
+        ExampleSet(pseudo.examples, train.mix.pseudo_label * pseudo.weight, epochs - train.real_epochs),
     ]
     validation = labelled_examples(images.validation, paths.DATASET / "images", paths.MASKS)
     initial = paths.train(teacher, model, fold) / WEIGHTS if taught and train.start_from_teacher else None
@@ -68,7 +71,6 @@ def run(
         read_classes(paths.DATASET / "classes.json"),
         initial,
     )
-    epochs = (train.student_epochs if taught else None) or train.epochs
     facts = {"round": round_id, "teacher": teacher, "model": model, "fold": fold}
     facts["lineage_digest"] = lineage_digest(round_id, fold)
     settings = {

@@ -97,6 +97,15 @@ def test_processes_share_one_epoch() -> None:
     assert sorted(parts[0] + parts[1]) == sorted(whole)
 
 
+def test_a_set_is_drawn_until_its_epoch() -> None:
+    sampler = WeightedDraws(np.ones(6), 12, seed=1, until_N=np.array([np.inf] * 4 + [2] * 2))
+    drawn = []
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        drawn.append({draw.example for draw in sampler})
+    assert drawn == [{0, 1, 2, 3, 4, 5}] * 2 + [{0, 1, 2, 3}] * 2
+
+
 def test_images_of_rare_classes_weigh_more() -> None:
     pixels_NC = np.array([[9, 0], [9, 0], [9, 0], [5, 4]])
     assert balance_weights(pixels_NC, 0.5).tolist() == pytest.approx([1, 1, 1, 2])

@@ -56,6 +56,9 @@ def step(name: str, confusion_CC: NDArray[np.int64]) -> dict[str, object]:
         "miou_256": score - 0.01,
         "interval": [score - 0.05, score + 0.04],
         "per_class": per_class,
+        "boundary_iou": score / 2,
+        "per_class_boundary": {n: None if iou is None else iou / 2 for n, iou in per_class.items()},
+        "by_size": {"small": {"objects": 0}, "large": {"objects": 7, "found": 0.9, "covered": 0.8}},
     }
 
 
@@ -86,7 +89,9 @@ def write_round(round_id: str, truths: dict[int, NDArray[np.uint8]], tests: list
     write_json(paths.refine(round_id) / "refine.json", {"on": True, "reason": "on: +0.0200 mIoU", "gain": 0.02})
     folder = paths.evaluate(round_id)
     steps = [step(name, total) for name in ("member unet/0", "unet folds", "ensemble", "crf")]
-    write_json(folder / "oof" / "metrics.json", {"round": round_id, "steps": steps})
+    gain = {"from": "ensemble", "to": "crf", "gain": 0.02, "interval": [0.01, 0.03], "p_value": 0.004}
+    write_json(folder / "oof" / "metrics.json", {"round": round_id, "steps": steps, "comparisons": [gain]})
+    (folder / "oof" / "calibration.csv").write_text("confidence,accuracy,share\n0.4,0.3,0.2\n0.9,0.95,0.8\n")
     write_confusion(folder / "oof" / "confusion.csv", total, NAMES)
     write_json(folder / "test" / "metrics.json", {"round": round_id, "known": True, "steps": steps})
 

@@ -13,7 +13,7 @@ from trashseg.report.config import ReportConfig
 from trashseg.report.page import build_page
 
 SMALL = ReportConfig(best=2, worst=2, crf=2, disagreement=1, image_px=64)
-VOID_ELEMENTS = {"meta", "link", "img", "br", "circle", "line", "path"}
+VOID_ELEMENTS = {"meta", "link", "img", "br", "circle", "line", "path", "input"}
 
 
 class Checker(HTMLParser):
@@ -58,6 +58,10 @@ def test_page_is_whole_and_loads_nothing_from_elsewhere(finished: Path) -> None:
     assert "Paper & card" in text
     assert "the best out of fold <b>by far</b>" in text
     assert "It is on: +0.0200 mIoU." in text
+    assert "ensemble: all together → ensemble + CRF (sharper edges) +0.020 +0.010 to +0.030 0.004" in text
+    assert "large 90 % 80 % 7" in text
+    assert "edges before after gain all classes" in text
+    assert "just as sure as right" in text
     assert "on the test photos" in text
 
 

@@ -1,10 +1,12 @@
 """The dataset stage: the sample, one's own COCO folder, and faults that leave earlier artefacts alone."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -75,6 +77,38 @@ def test_own_files_without_a_test_set(monkeypatch, tmp_path, own):
     assert [(row["category_id"], row["area"]) for row in train.annotations] == [(9, 72)]
     assert load_coco(DATASET / "test.json").images == []
     assert json.loads(TEST_LABELS.read_text()) is None
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_pool_of_photos_without_labels_joins_without_its_twins(monkeypatch, tmp_path, own, listed):
+    rng = np.random.default_rng(5)
+    for name in ("a/new.png", "a/other.png"):
+        write_image(own / "more" / name, cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (48, 36)))
+    shutil.copy(own / "1.png", own / "more" / "twin.png")
+    shutil.copy(own / "more" / "a" / "new.png", own / "more" / "twin of new.png")
+    source = "more"
+    if listed:
+        files = sorted(path.relative_to(own / "more") for path in (own / "more").rglob("*.png"))
+        rows = [{"id": n, "file_name": str(file), "width": 48, "height": 36} for n, file in enumerate(files)]
+        source = "more/pool.json"
+        (own / source).write_text(json.dumps({"images": rows, "categories": [{"id": 1, "name": "x"}]}))
+    stage(monkeypatch, tmp_path, {"data": {**OWN, "unlabelled": source}})
+    labelled, pool = (json.loads((DATASET / f"{name}.json").read_text()) for name in ("train_all", "unlabelled"))
+    assert [row["file_name"] for row in pool["images"]] == ["unlabelled/a/new.png", "unlabelled/a/other.png"]
+    assert min(row["id"] for row in pool["images"]) > max(row["id"] for row in labelled["images"])
+    assert all((DATASET / "images" / row["file_name"]).is_file() for row in pool["images"])
+    report = json.loads((DATASET / "report.json").read_text())
+    assert report["unlabelled_images"] == 2
+    assert report["unlabelled_left_out"] == ["twin of new.png", "twin.png"]
+
+
+def test_a_pool_that_is_not_there_is_named(monkeypatch, tmp_path, own):
+    with pytest.raises(InputError, match=r"street/nowhere: no such COCO file or folder of photos"):
+        stage(monkeypatch, tmp_path, {"data": {**OWN, "unlabelled": "nowhere"}})
+    (own / "broken").mkdir()
+    (own / "broken" / "x.jpg").write_text("no photo")
+    with pytest.raises(InputError, match=r"broken/x\.jpg: cannot be decoded"):
+        stage(monkeypatch, tmp_path, {"data": {**OWN, "unlabelled": "broken"}})
 
 
 def test_a_fault_is_one_sentence_exit_2_and_changes_nothing(tmp_path, own, repository):

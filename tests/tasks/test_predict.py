@@ -10,6 +10,7 @@ from trashseg.classes import CONTEST, CONTEST_NAMES, named
 from trashseg.errors import InputError
 from trashseg.inference.config import PredictConfig
 from trashseg.inference.probabilities import ProbabilityStore
+from trashseg.io import write_json
 
 CONFIG = PredictConfig(batch_size=3, device="cpu", workers=2)
 TRAIN_IDS, TEST_IDS = {0: [3, 8, 21, 55], 1: [5, 13, 34, 89]}, [4, 7]
@@ -35,6 +36,17 @@ def test_each_fold_answers_its_own_validation_images_and_every_test_image(traine
     first, second = (ProbabilityStore(paths.predict("r0", "unet") / str(fold) / "test").read(7) for fold in (0, 1))
     assert np.abs(first - second).max() > 0.01
     assert not predict.GATHERED.joinpath("r0", "unet").exists()
+
+
+def test_photos_of_the_pool_are_answered_by_every_fold(trained: Path) -> None:
+    rows = [{"id": 200, "file_name": "batch/0007.png"}]
+    write_json(paths.DATASET / "unlabelled.json", {"images": rows, "annotations": [], "categories": []})
+    predict.run("r0", "unet", [0, 1], CONFIG)
+    for fold in (0, 1):
+        parts = paths.predict("r0", "unet") / str(fold)
+        np.testing.assert_array_equal(
+            ProbabilityStore(parts / "pool").read(200), ProbabilityStore(parts / "test").read(7)
+        )
 
 
 @pytest.mark.parametrize(("keep", "held"), [(True, True), (False, False)])

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,20 @@ from trashseg import paths
 from trashseg.classes import CONTEST
 from trashseg.inference.config import PseudoLabelConfig
 from trashseg.inference.probabilities import ProbabilityStore
-from trashseg.io import read_json, read_mask, write_mask
+from trashseg.io import read_json, read_mask, write_json, write_mask
 from trashseg.lineage import read_lineage
 
 # the tiny round's networks answer with 0.42 where they are right
 CONFIG = PseudoLabelConfig(
     precision=0.6, min_confidence=0.2, min_images=1, min_teacher_miou=0.1, min_area_px=4, min_sure=0.3, workers=2
 )
+
+
+@pytest.fixture(autouse=True)
+def first_round(tiny_round: Path) -> None:
+    """Round r0 has a manifest, as every round has."""
+    for fold in (0, 1):
+        pseudo_label.run("none", "r0", fold, ["unet"], CONFIG)
 
 
 def manifest(fold: int = 0) -> dict[str, object]:
@@ -55,7 +63,31 @@ def test_a_poor_teacher_is_declined_with_the_reason(tiny_round: Path) -> None:
 
 def test_too_few_sure_images_are_declined(tiny_round: Path) -> None:
     pseudo_label.run("r0", "r1", 0, ["unet"], CONFIG.model_copy(update={"min_images": 5}))
-    assert manifest()["reason"] == "2 test images are sure enough, fewer than 5"
+    assert manifest()["reason"] == "2 images are sure enough, fewer than 5"
+
+
+def test_a_teacher_that_did_not_gain_is_declined(tiny_round: Path) -> None:
+    pseudo_label.run("r0", "r1", 0, ["unet"], CONFIG)
+    shutil.copytree(paths.predict("r0", "unet"), paths.predict("r1", "unet"))
+    pseudo_label.run("r1", "r2", 0, ["unet"], CONFIG)
+    declined = read_json(paths.pseudo_label("r2", 0) / "manifest.json")
+    assert not declined["accepted"]
+    assert declined["reason"] == "the teacher gained +0.0000 mIoU over its own, not more than 0"
+    pseudo_label.run("r1", "r2", 0, ["unet"], CONFIG.model_copy(update={"min_teacher_gain": None}))
+    assert read_json(paths.pseudo_label("r2", 0) / "manifest.json")["accepted"]
+
+
+def test_photos_of_the_pool_are_learned_from_too(tiny_round: Path) -> None:
+    rows = [{"id": 200, "file_name": "unlabelled/a.png"}]
+    write_json(paths.DATASET / "unlabelled.json", {"images": rows, "annotations": [], "categories": []})
+    answer = ProbabilityStore(paths.predict("r0", "unet") / "0" / "test").read(7)
+    ProbabilityStore(paths.predict("r0", "unet") / "0" / "pool").write(200, answer)
+    pseudo_label.run("r0", "r1", 0, ["unet"], CONFIG)
+    assert manifest()["images"] == [4, 7, 200]
+    masks = paths.pseudo_label("r1", 0) / "masks"
+    np.testing.assert_array_equal(read_mask(masks / "200.png"), read_mask(masks / "7.png"))
+    pseudo_label.run("r0", "r1", 0, ["unet"], CONFIG.model_copy(update={"sources": ["pool"]}))
+    assert manifest()["images"] == [200]
 
 
 def test_nothing_of_the_validation_fold_matters(tiny_round: Path) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Literal
 from trashseg.classes import Classes, named, write_classes
 from trashseg.data.coco import Coco, Row, read_coco, read_with_warnings, write_coco
 from trashseg.data.groups import grouped, look_at_all, with_groups
+from trashseg.data.image_files import Look
+from trashseg.data.pool import FOLDER, new_ones, pool_rows, read_pool
 from trashseg.data.segmentation import area_of, bbox_of, rle_of
 from trashseg.errors import InputError, nearest
 from trashseg.io import write_json
@@ -45,10 +47,11 @@ def assemble(
     max_megapixels: float = 64.0,
     images: Literal["copy", "symlink"] = "copy",
     jobs: int = 0,
+    unlabelled: Path | None = None,
 ) -> tuple[Coco, list[Row]] | None:
-    """Write `train_all.json`, `test.json`, `classes.json`, `images/`, `report.json` to `out`; give the test labels.
+    """Write `train_all.json`, `test.json`, `unlabelled.json`, `classes.json`, `images/`, `report.json` to `out`.
 
-    Files are relative to `root`; images lie beside the JSON that names them,
+    Gives the test labels. Files but `unlabelled` are relative to `root`; images lie beside the JSON that names them,
     or in `images/` there. `implicit_categories` are ids that annotations may
     use though the file does not list them. Any fault that would make a label
     or a pixel wrong is an `InputError`. The test labels come with their ignored
@@ -76,8 +79,14 @@ def assemble(
     write_coco(out / "train_all.json", Coco(with_groups(train.images, groups), kept, rows), ignored_annotations=ignored)
     write_coco(out / "test.json", Coco(with_groups(test.images, groups), [], rows))
     write_classes(out / "classes.json", classes)
+    pool, left_out = _place_pool(
+        unlabelled, out, [*train.images, *test.images], looks,
+        near_duplicate_bits, max_megapixels, images, jobs,
+    )  # fmt: skip
+    write_coco(out / "unlabelled.json", Coco(pool, [], rows))
     warnings = [finding.row() for finding in [*oddities, *(found for look in looks for found in look.findings)]]
-    write_json(out / "report.json", _report(train, test, classes, kept, ignored, pairs, warnings))
+    told = _report(train, test, classes, kept, ignored, pairs, warnings)
+    write_json(out / "report.json", {**told, "unlabelled_images": len(pool), "unlabelled_left_out": left_out})
     if labels is None:
         return None
     by_name = _by_name(
@@ -85,6 +94,21 @@ def assemble(
     )
     true, unscored = mapped(labels, by_name)
     return Coco(with_groups(labels.images, groups), true, rows), unscored
+
+
+def _place_pool(
+    source: Path | None, out: Path, rows: Sequence[Row], looks: Sequence[Look], max_bits: int, max_megapixels: float,
+    images: Literal["copy", "symlink"], jobs: int,
+) -> tuple[list[Row], list[str]]:  # fmt: skip
+    """(rows of the pool's photos, now in the dataset; names of those left out as twins of others)."""
+    if source is None:
+        return [], []
+    folder, found = read_pool(source, max_megapixels)
+    keep = new_ones(look_at_all(folder, source, found, max_megapixels, jobs), looks, max_bits)
+    pool = pool_rows(found, keep, max(row["id"] for row in rows) + 1)
+    for row in pool:
+        place_image(folder / Path(row["file_name"]).relative_to(FOLDER), out / "images" / row["file_name"], images)
+    return pool, [row["file_name"] for row, kept in zip(found, keep, strict=True) if not kept]
 
 
 def classes_of(

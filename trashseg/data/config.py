@@ -30,6 +30,9 @@ class DataConfig(Section):
     train_json: str = Field("train_all.json", description="COCO file of the labelled images")
     test_json: str | None = Field("test.json", description="COCO file of the images to predict; null: none")
     test_labels_json: str | None = Field(None, description="true labels of the test images, if known")
+    unlabelled: str | None = Field(
+        None, description="more photos to make pseudo labels of: a COCO file or a folder below `root`; null: none"
+    )
     group_key: str | None = Field(None, description="image key whose equal values never straddle a split")
     ignore_categories: tuple[str, ...] = Field(
         ("UNKNOWN",), description="categories whose pixels are neither trained on nor scored (255 in the masks)"

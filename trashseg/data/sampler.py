@@ -19,13 +19,20 @@ class WeightedDraws(Sampler[Draw]):
     """The draws of one epoch for one of `processes` processes; call `set_epoch` before each.
 
     `draws` per epoch over all processes; it should be a multiple of
-    `processes` times the batch size, so that no batch is smaller.
+    `processes` times the batch size, so that no batch is smaller. `until_N`,
+    where given, is the epoch from which on an image is drawn no more.
     """
 
     def __init__(
-        self, weight_N: NDArray[np.float64], draws: int, seed: int, process: int = 0, processes: int = 1
+        self,
+        weight_N: NDArray[np.float64],
+        draws: int,
+        seed: int,
+        process: int = 0,
+        processes: int = 1,
+        until_N: NDArray[np.float64] | None = None,
     ) -> None:
-        self.weight_N, self.draws, self.seed = weight_N, draws, seed
+        self.weight_N, self.draws, self.seed, self.until_N = weight_N, draws, seed, until_N
         self.process, self.processes = process, processes
         self.epoch = 0
 
@@ -37,7 +44,8 @@ class WeightedDraws(Sampler[Draw]):
         return len(range(self.process, self.draws, self.processes))
 
     def __iter__(self) -> Iterator[Draw]:
-        indices = systematic(self.weight_N, self.draws, np.random.default_rng((self.seed, self.epoch)))
+        weight_N = self.weight_N if self.until_N is None else self.weight_N * (self.epoch < self.until_N)
+        indices = systematic(weight_N, self.draws, np.random.default_rng((self.seed, self.epoch)))
         for position in range(self.process, self.draws, self.processes):
             yield Draw(int(indices[position]), self.epoch, position)
 

@@ -44,8 +44,11 @@ class EnsembleConfig(Section):
 
 
 class PseudoLabelConfig(Section):
-    """`pseudo_label:` of params.yaml: which predictions of test images may be learned from, and how much."""
+    """`pseudo_label:` of params.yaml: which predictions of images without labels may be learned from, and how much."""
 
+    sources: list[Literal["test", "pool"]] = Field(
+        ["test", "pool"], min_length=1, description="test: the images to predict; pool: those of data.unlabelled"
+    )
     precision: float = Field(0.9, gt=0, lt=1, description="share of right pixels a class's threshold must reach")
     min_confidence: float = Field(0.6, ge=0, lt=1, description="no threshold is below this probability")
     max_confidence: float = Field(0.98, gt=0, le=1, description="a class that needs more is left unsure (255)")
@@ -65,6 +68,9 @@ class PseudoLabelConfig(Section):
     min_images: int = Field(10, ge=1, description="fewer usable images: the round is declined")
     min_teacher_miou: float = Field(
         0.3, ge=0, le=1, description="a teacher below this out-of-fold mIoU: the round is declined"
+    )
+    min_teacher_gain: float | None = Field(
+        0.0, description="a teacher not more than this above its own teacher: the round is declined; null: any gain"
     )
     fit_pixels: int = Field(1_000_000, ge=1000, description="out-of-fold pixels that thresholds are fitted on, at most")
     workers: int = Field(0, ge=0, description="images at a time; 0: one for each core")

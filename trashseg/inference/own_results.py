@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trashseg.classes import Classes, write_classes
 from trashseg.inference.own_photos import shares
-from trashseg.inference.predict import quantised
+from trashseg.inference.predict import best_classes, quantised
 from trashseg.inference.probabilities import ProbabilityStore
 from trashseg.io import write_image, write_json, write_mask
 from trashseg.parallel import cores
@@ -36,7 +36,7 @@ class Results:
 
     def add(self, name: str, file: str, image_HWC: NDArray[np.uint8], probabilities_CHW: Tensor) -> None:
         """Write one photo's results; returns before they are written, unless many wait."""
-        mask_HW = probabilities_CHW.argmax(0).byte().cpu().numpy()
+        mask_HW = best_classes(probabilities_CHW).cpu().numpy()
         number = len(self.names)
         if self.store is not None:
             levels_KHW, kept = quantised(probabilities_CHW)

@@ -1,4 +1,4 @@
-"""The photos of a COCO file: ids, files, sizes."""
+"""The photos of a COCO file, and those of a dataset that have no labels: ids and files."""
 
 from pathlib import Path
 
@@ -12,3 +12,9 @@ def photo_paths(coco: Path, images: Path) -> dict[int, Path]:
         return {int(row["id"]): images / str(row["file_name"]) for row in read_json(coco)["images"]}
     except (TypeError, KeyError, ValueError):
         raise InputError(f"{coco}: expected COCO with images of an id and a file_name") from None
+
+
+def pool_paths(dataset: Path) -> dict[int, Path]:
+    """Image id -> file of the photos that are there for pseudo labels alone; none where there is no such list."""
+    path = dataset / "unlabelled.json"
+    return photo_paths(path, dataset / "images") if path.is_file() else {}

@@ -250,7 +250,7 @@ class Predictor:
         scaled_CHW = resampled(look.sum_CHW[:, : look.size[0], : look.size[1]], photo.size)
         if look.single:
             scaled_CHW, single_CHW = scaled_CHW.chunk(2)
-            photo.single_HW = single_CHW.argmax(0).byte()
+            photo.single_HW = best_classes(single_CHW)
         photo.total_CHW = scaled_CHW if photo.total_CHW is None else photo.total_CHW.add_(scaled_CHW)
         look.sum_CHW = look.weight_HW = None
 
@@ -273,6 +273,11 @@ def resampled(probabilities_CHW: Tensor, size: tuple[int, int]) -> Tensor:
     smaller = size[0] < probabilities_CHW.shape[1] or size[1] < probabilities_CHW.shape[2]
     image_BCHW = probabilities_CHW[None].contiguous()
     return F.interpolate(image_BCHW, size, mode="bilinear", align_corners=False, antialias=smaller)[0]
+
+
+def best_classes(probabilities_CHW: Tensor) -> Tensor:
+    """mask_HW, uint8; on the CPU `max` finds the place five times faster than `argmax`."""
+    return probabilities_CHW.max(0).indices.byte()
 
 
 def quantised(probabilities_CHW: Tensor) -> tuple[NDArray[np.uint8], list[int]]:

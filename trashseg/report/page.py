@@ -8,7 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from trashseg import paths
-from trashseg.report import charts, tables, words
+from trashseg.io import read_json
+from trashseg.report import charts, gains, tables, words
 from trashseg.report.config import ReportConfig
 from trashseg.report.gallery import Gallery, build_gallery
 from trashseg.report.material import Material, read_material
@@ -16,7 +17,10 @@ from trashseg.report.scores import read_confusion
 
 SECTIONS = (
     ("steps", "Steps"),
+    ("gains", "Gains"),
     ("classes", "Classes"),
+    ("sizes", "Sizes"),
+    ("calibration", "Sureness"),
     ("confusion", "Mix-ups"),
     ("gallery", "Photos"),
     ("crf", "CRF"),
@@ -32,6 +36,11 @@ def fixed(score: float | None) -> str:
     return "–" if score is None else f"{score:.3f}"
 
 
+def signed(gain: float | None) -> str:
+    """A gain with its sign and three decimals; a dash for one that does not exist."""
+    return "–" if gain is None else f"{gain:+.3f}".replace("-", "−")
+
+
 def _asset(name: str) -> Markup:
     return Markup(resources.files("trashseg.report").joinpath("templates", name).read_text(encoding="utf-8"))
 
@@ -41,6 +50,7 @@ def _environment() -> Environment:
         loader=PackageLoader("trashseg.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.globals["fixed"] = fixed
+    environment.globals["signed"] = signed
     return environment
 
 
@@ -80,8 +90,9 @@ def _steps(material: Material) -> list[dict[str, Any]]:
             "oof": step.oof,
             "test": step.test,
             "chosen": step is chosen,
+            "first": index > 0 and material.steps[index - 1].round_id != step.round_id,
         }
-        for step in material.steps
+        for index, step in enumerate(material.steps)
     ]
 
 
@@ -90,7 +101,13 @@ def _crf(material: Material, gallery: Gallery) -> dict[str, Any]:
     does = "The CRF moves the edges of what was painted to the edges seen in the photo. "
     verdict = "It is on" if on else "It is off here, so the answers stay the ensemble's"
     reason = reason.removeprefix("on: ").removeprefix("off: ")
-    return {"text": f"{does}{verdict}{': ' + reason if reason else ''}.", "examples": gallery.crf}
+    rows = gains.crf_rows(material.steps, material.selected.round_id, material.classes.names) if on else []
+    return {"text": f"{does}{verdict}{': ' + reason if reason else ''}.", "examples": gallery.crf, "rows": rows}
+
+
+def _gains(material: Material) -> list[dict[str, Any]]:
+    shipped = gains.step_gains(material.selected.round_id)
+    return shipped + gains.round_gains(material.rounds)
 
 
 def _files(material: Material) -> list[dict[str, str]]:
@@ -101,8 +118,9 @@ def _files(material: Material) -> list[dict[str, str]]:
     ]
 
 
-def _shown(gallery: Gallery) -> list[tuple[str, str]]:
+def _shown(gallery: Gallery, **blocks: object) -> list[tuple[str, str]]:
     empty = {"gallery": not (gallery.best or gallery.worst), "disagreement": not gallery.disagreement}
+    empty |= {name: not block for name, block in blocks.items()}
     return [(id, title) for id, title in SECTIONS if not empty.get(id)]
 
 
@@ -120,13 +138,21 @@ def render(material: Material, gallery: Gallery, rounds: Sequence[str] = ()) -> 
         "rows": tables.fold_rows(material),
         "notes": tables.fold_notes(),
     }
+    compared, sizes = _gains(material), gains.size_rows(material.chosen.oof)
+    calibration = tables.calibration_chart(paths.evaluate(material.selected.round_id) / "oof" / "calibration.csv")
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             style=_asset("style.css"),
             script=_asset("page.js"),
-            sections=_shown(gallery),
+            sections=_shown(gallery, gains=compared, sizes=sizes, calibration=calibration),
+            gains=compared,
+            sizes=sizes,
+            calibration=calibration,
+            calibration_error=read_json(paths.evaluate(material.selected.round_id) / "oof" / "metrics.json").get(
+                "calibration_error"
+            ),
             names=names,
             colours=colours,
             headline=_headline(material),

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,29 @@ from trashseg.io import read_json
 
 @dataclass(frozen=True)
 class Score:
-    """mIoU in [0, 1] on the full and the 256 grid, its interval, and IoU by class name (None: absent)."""
+    """mIoU in [0, 1] on the full and the 256 grid, its interval, IoU by class name (None: absent), edges and sizes."""
 
     miou: float
     miou_256: float | None
     low: float | None
     high: float | None
     per_class: Mapping[str, float | None]
+    boundary: float | None = None
+    per_class_boundary: Mapping[str, float | None] = field(default_factory=dict)
+    by_size: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def step_label(name: str) -> str:
+    """A step in plain words."""
+    bare = name.removesuffix(WITHOUT_TTA)
+    looks = ", one look" if bare != name else ""
+    kind, _, rest = bare.partition(" ")
+    if kind == "member":
+        model, _, fold = rest.rpartition("/")
+        return f"{model}, fold {fold} alone{looks}"
+    if looks or bare.endswith(" folds"):
+        return f"{bare.removesuffix(' folds')}, all folds{looks}"
+    return {"ensemble": "ensemble: all together", "crf": "ensemble + CRF (sharper edges)"}.get(kind, name)
 
 
 @dataclass(frozen=True)
@@ -38,15 +54,7 @@ class Step:
     @property
     def label(self) -> str:
         """The step in plain words."""
-        name = self.name.removesuffix(WITHOUT_TTA)
-        looks = ", one look" if name != self.name else ""
-        kind, _, rest = name.partition(" ")
-        if kind == "member":
-            model, _, fold = rest.rpartition("/")
-            return f"{model}, fold {fold} alone{looks}"
-        if looks or name.endswith(" folds"):
-            return f"{name.removesuffix(' folds')}, all folds{looks}"
-        return {"ensemble": "ensemble: all together", "crf": "ensemble + CRF (sharper edges)"}.get(kind, self.name)
+        return step_label(self.name)
 
     @property
     def kind(self) -> str:
@@ -62,7 +70,16 @@ class Step:
 def parse_score(entry: Mapping[str, Any]) -> Score:
     """One entry of `steps` in metrics.json."""
     low, high = entry.get("interval") or (None, None)
-    return Score(entry["miou"], entry.get("miou_256"), low, high, entry.get("per_class") or {})
+    return Score(
+        entry["miou"],
+        entry.get("miou_256"),
+        low,
+        high,
+        entry.get("per_class") or {},
+        entry.get("boundary_iou"),
+        entry.get("per_class_boundary") or {},
+        entry.get("by_size") or {},
+    )
 
 
 def _read(path: Path) -> dict[str, Score]:

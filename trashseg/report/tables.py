@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from trashseg import paths
@@ -112,6 +113,19 @@ def curve_blocks(material: Material) -> list[dict[str, Any]]:
     """Training curves per round and network, a line per fold."""
     folds = range(material.folds.k)
     return [_curve_block(round_id, model, folds) for round_id in material.rounds for model in material.models]
+
+
+def calibration_chart(path: Path) -> Markup:
+    """How often the ensemble is right against how sure it is, in percent, beside the line of perfect calibration."""
+    if not path.is_file():
+        return Markup("")
+    with path.open(newline="") as file:
+        rows = [(100 * float(row["confidence"]), 100 * float(row["accuracy"])) for row in csv.DictReader(file)]
+    if not rows:
+        return Markup("")
+    sure = [x for x, _ in rows]
+    found = Series("what came out", sure, [y for _, y in rows])
+    return lines([found, Series("just as sure as right", sure, sure)], "Calibration", "how sure, %", True)
 
 
 def fold_notes(path: Path = paths.FOLDS / "balance.json") -> list[str]:

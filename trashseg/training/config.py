@@ -42,6 +42,9 @@ class TrainConfig(Section):
     soup: int = Field(0, ge=0, description="average of the best so many epochs, where it scores better; 0: none")
     start_from_teacher: bool = Field(True, description="later rounds start from their teacher's weights")
     student_epochs: int | None = Field(None, ge=1, description="epochs of later rounds; null: as many as the first")
+    real_epochs: int = Field(
+        0, ge=0, description="the last epochs of a later round see no pseudo labels; 0: joint to the end"
+    )
     validate_every: int = Field(1, ge=1, description="epochs between validations")
     patience: int = Field(0, ge=0, description="validations without a better mIoU before stopping; 0: never stop")
     overlay_every: int = Field(10, ge=0, description="epochs between pictures of photo, truth, answer; 0: none")

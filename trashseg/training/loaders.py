@@ -35,11 +35,13 @@ from trashseg.training.sets import ExampleSet
 class Material:
     """The decoded examples of a training, how often each is drawn, and those held out.
 
-    `pixels_C` counts the training labels by class, each image once.
+    `pixels_C` counts the training labels by class, each image once; `until_N`
+    is the epoch from which on an image is drawn no more.
     """
 
     training: ExampleCache
     weight_N: NDArray[np.float64]
+    until_N: NDArray[np.float64]
     pixels_C: NDArray[np.int64]
     validation: ExampleCache
     workers: int
@@ -52,10 +54,11 @@ def prepare(sets: Sequence[ExampleSet], validation: Sequence[Example], classes: 
     cache = ExampleCache(examples, classes, int(config.cache_gb * 2**30 * 0.8))
     pixels_NC = count_pixels(cache)
     cache.close()  # loading processes share what is there by fork; none keeps more of its own
-    weight_N = np.repeat([part.weight for part in sets], [len(part.examples) for part in sets])
-    weight_N = weight_N * balance_weights(pixels_NC, config.balance_power)
+    lengths = [len(part.examples) for part in sets]
+    until_N = np.repeat([np.inf if part.until_epoch is None else part.until_epoch for part in sets], lengths)
+    weight_N = np.repeat([part.weight for part in sets], lengths) * balance_weights(pixels_NC, config.balance_power)
     held_out = ExampleCache(validation, classes, int(config.cache_gb * 2**30 * 0.2))
-    return Material(cache, weight_N, pixels_NC.sum(0), held_out, workers)
+    return Material(cache, weight_N, until_N, pixels_NC.sum(0), held_out, workers)
 
 
 def loading_processes(workers: int | None) -> int:
@@ -90,7 +93,7 @@ def training_loader(
     return DataLoader(
         TrainingImages(material.training, config.image_size, augment, seed, paste),
         batch_size=config.batch_size,
-        sampler=WeightedDraws(material.weight_N, draws, seed, rank, world),
+        sampler=WeightedDraws(material.weight_N, draws, seed, rank, world, material.until_N),
         num_workers=material.workers,
         persistent_workers=material.workers > 0,
         pin_memory=torch.cuda.is_available(),

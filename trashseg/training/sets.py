@@ -39,10 +39,11 @@ class FoldImages:
 
 @dataclass(frozen=True)
 class ExampleSet:
-    """Examples of one origin, and how often each is drawn against a labelled image."""
+    """Examples of one origin, how often each is drawn against a labelled image, and until which epoch (None: all)."""
 
     examples: Sequence[Example]
     weight: float
+    until_epoch: int | None = None
 
 
 def image_rows(path: Path) -> list[dict[str, Any]]:
@@ -104,10 +105,11 @@ def read_pseudo_labels(folder: Path, dataset: Path, fold: FoldImages) -> PseudoL
     if not accepted or not ids:
         return PseudoLabels(accepted, reason, [], weight)
     _refuse_leaks(folder / "lineage.json", set(ids), fold)
-    names = {row["id"]: row["file_name"] for row in image_rows(dataset / "test.json")}
+    files = [file for file in (dataset / "test.json", dataset / "unlabelled.json") if file.is_file()]
+    names = {row["id"]: row["file_name"] for file in files for row in image_rows(file)}
     missing = [image_id for image_id in ids if image_id not in names]
     if missing:
-        raise InputError(f"{path}: image {missing[0]} is not in {dataset / 'test.json'}")
+        raise InputError(f"{path}: image {missing[0]} is not in {' or '.join(map(str, files))}")
     images, masks = dataset / "images", folder / "masks"
     examples = [Example(i, images / names[i], masks / mask_name(i), "pseudo_label") for i in ids]
     return PseudoLabels(accepted, reason, examples, weight)
