@@ -3,11 +3,15 @@
 no change: the flow on an up-to-date graph of 34 stages (as many as the sample
 has), against `dvc status` and the start of Prefect's temporary server.
 per stage: ten stages that only write a line, through the flow, against the
-same ten commands by hand. With `--slots` also the sample itself with one and
-with two trainings side by side (tens of minutes).
+same ten commands by hand. With `--workers` also through two workers in clones
+of their own, with a server and a folder as remote (minutes). With `--slots`
+also the sample itself with one and with two trainings side by side (tens of
+minutes).
 """
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+
+from flows.temporary_server import answers
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -65,7 +71,8 @@ def best(command: Sequence[str], folder: Path, times: int = 3) -> float:
 
 
 FLOW = [sys.executable, "-m", "flows.full_pipeline"]
-STATUS = [sys.executable, "-m", "dvc", "status"]
+DVC = [sys.executable, "-m", "dvc"]
+STATUS = [*DVC, "status"]
 
 
 def no_change(folder: Path) -> None:
@@ -89,6 +96,65 @@ def per_stage(folder: Path, stages: int = 11) -> None:
     print(f"per stage: {added:.2f} s over running its command by hand ({stages - 1} stages side by side)")
 
 
+SEND = [sys.executable, "-c", "from flows.full_pipeline import full_pipeline; full_pipeline(where='workers')"]
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """git, as somebody."""
+    command = ["git", "-c", "user.name=b", "-c", "user.email=b@b", "-c", "init.defaultBranch=main", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def origin(folder: Path, stages: int) -> None:
+    """A committed graph with a folder as DVC remote and `stage/gpu` as its deployment."""
+    folder.mkdir()
+    graph(folder, stages)
+    subprocess.run([*DVC, "remote", "add", "--default", "store", str(folder.parent / "store")], cwd=folder, check=True)
+    shutil.copytree(REPOSITORY / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "presets", folder / "presets")
+    content = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
+    stage = next(entry for entry in content["deployments"] if entry["entrypoint"].endswith("stage_here"))
+    stage["pull"] = [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $TRASHSEG_CLONE }}"}}]
+    (folder / "prefect.yaml").write_text(yaml.safe_dump({**content, "definitions": None, "deployments": [stage]}))
+    (folder / ".gitignore").write_text("/out\n__pycache__/\n/.trashseg/\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-m", "graph")
+
+
+def through_workers(folder: Path, stages: int = 11) -> None:
+    """What sending a stage to one of two workers adds to it."""
+    origin(folder / "origin", stages)
+    for name in ("head", "worker0", "worker1"):
+        git(folder, "clone", "origin", name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shell = {**environment(), "PREFECT_HOME": str(folder / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    prefect = [sys.executable, "-m", "prefect"]
+    server = [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    running = [subprocess.Popen(server, env=shell, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)]
+    api = f"http://127.0.0.1:{port}/api"
+    shell["PREFECT_API_URL"] = api
+    try:
+        while not answers(f"{api}/health"):
+            time.sleep(0.2)
+        deploy = [sys.executable, "-m", "flows.deploy"]
+        subprocess.run(deploy, cwd=folder / "head", env=shell, check=True, capture_output=True)
+        for name in ("worker0", "worker1"):
+            own = {**shell, "TRASHSEG_CLONE": str(folder / name)}
+            command = [*prefect, "worker", "start", "--pool", "gpu", "--name", name, "--limit", "1"]
+            running.append(subprocess.Popen(command, cwd=folder / name, env=own, stdout=subprocess.DEVNULL))
+        start = time.perf_counter()
+        subprocess.run(SEND, cwd=folder / "head", env=shell, check=True, capture_output=True)
+        wall = time.perf_counter() - start
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait()
+    print(f"two workers: {wall:.1f} s for {stages} stages, {wall / stages:.1f} s a stage and {2 * wall / stages:.1f} s")
+    print("    of a worker's time each: a process with prefect and dvc, git, restoring what it needs, pushing")
+
+
 def slots() -> None:
     """The sample with one and with two trainings side by side, everything computed anew in a clone."""
     for count in (1, 2):
@@ -105,6 +171,9 @@ def main() -> None:
     for measure in (no_change, per_stage):
         with tempfile.TemporaryDirectory() as name:
             measure(Path(name))
+    if "--workers" in sys.argv:
+        with tempfile.TemporaryDirectory() as name:
+            through_workers(Path(name))
     if "--slots" in sys.argv:
         slots()
 

@@ -42,9 +42,10 @@ SAMPLES = 2000
 class NotFinished(Exception):
     """A variant's pipeline failed; `state` says how."""
 
-    def __init__(self, state: State[Any]) -> None:
-        """`state` is the final state of its run."""
+    def __init__(self, variant: str, state: State[Any]) -> None:
+        """`state` is the final state of the variant's run."""
         super().__init__(state.message)
+        self.variant = variant
         self.state = state
 
 
@@ -122,7 +123,7 @@ def run_variant(label: str, seed: int | None, asked: Mapping[str, Any], override
     pipeline = full_pipeline.with_options(flow_run_name=name)
     state = pipeline(**asked, overrides={**overrides, **seeded}, until=["select"], return_state=True)
     if not state.is_completed():
-        raise NotFinished(state)
+        raise NotFinished(name, state)
     keep_experiment("ablation-" + name.replace(",", "").replace(" ", "-"))
 
 
@@ -181,7 +182,7 @@ def ablation(
             whole = stacked(scored.pop(WHOLE))
             rows = [row(name, off[name], whole, stacked(found)) for name, found in scored.items()]
         except NotFinished as failed:
-            return failed.state
+            return Failed(name=failed.state.name, message=f"{failed.variant}: {failed.state.message}")
         except InputError as error:
             return Failed(name=BAD_INPUT, message=str(error))
         finally:

@@ -48,7 +48,7 @@ def deploy(available: dict[str, str], path: Path = Path("prefect.yaml")) -> None
     _prefect("deploy", "--prefect-file", str(path), *names)
 
 
-def automate() -> None:
+def automate(zombie_s: float = ZOMBIE_S) -> None:
     """Runs send a heartbeat every 30 s (see prefect.yaml); one whose worker was killed sends none: mark it crashed."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import StateType
@@ -63,9 +63,9 @@ def automate() -> None:
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
-        within=timedelta(seconds=ZOMBIE_S),
+        within=timedelta(seconds=zombie_s),
     )
-    message = f"no heartbeat for {ZOMBIE_S} s: the worker or its machine died"
+    message = f"no heartbeat for {zombie_s:g} s: the worker or its machine died"
     action = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=message)
     with get_client(sync_client=True) as client:
         wanted = AutomationCore(name=AUTOMATION, description=message, trigger=trigger, actions=[action])

@@ -19,14 +19,15 @@ def prepare_clone(directory: str, remote: bool = True) -> dict[str, str]:
 
     `directory` is what the clone step before it gave. With `remote` the run
     cache and the artefacts of the clone's dvc.lock are fetched first, so that
-    nothing another machine has computed is computed again.
+    nothing another machine has computed is computed again; where the clone
+    names no default remote there is nothing to fetch from.
     """
     folder = Path(directory).absolute()
     os.chdir(folder)
     subprocess.run(["make", "install"], cwd=folder, check=True)
-    if remote:
-        python = str(folder / ".venv" / "bin" / "python")
-        subprocess.run([python, "-m", "dvc", "pull", "--run-cache", "--allow-missing"], cwd=folder, check=True)
+    dvc = [str(folder / ".venv" / "bin" / "python"), "-m", "dvc"]
+    if remote and subprocess.run([*dvc, "remote", "default"], cwd=folder, capture_output=True).returncode == 0:
+        subprocess.run([*dvc, "pull", "--run-cache", "--allow-missing"], cwd=folder, check=True)
     return {"directory": str(folder)}
 
 

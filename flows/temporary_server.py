@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+from prefect.context import refresh_global_settings_context
+from prefect.settings import get_current_settings
 
 from flows.processes import GROUPS
 from trashseg.errors import InputError
@@ -78,8 +79,13 @@ class TemporaryServer:
             yield
             return
         self._wait(self.process)
-        with temporary_settings({PREFECT_API_URL: self.url}):
+        os.environ["PREFECT_API_URL"] = self.url
+        refresh_global_settings_context()  # for Prefect's own threads too: they would start a second server
+        try:
             yield
+        finally:
+            del os.environ["PREFECT_API_URL"]
+            refresh_global_settings_context()
 
     def stop(self) -> None:
         """Stop it; its last writes are waited for."""

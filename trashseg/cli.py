@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "preset": "trashseg.commands.preset:preset",
     "register": "trashseg.commands.register:register",
     "train": "trashseg.commands.train:train",
+    "lr-find": "trashseg.commands.lr_find:lr_find",
     "predict": "trashseg.commands.predict:predict",
     "ensemble": "trashseg.commands.ensemble:ensemble",
     "export": "trashseg.commands.export:export",
@@ -42,3 +43,7 @@ def main() -> None:
         for verb in VERBS:
             _ = app[verb].default_command
     run_command(app)
+
+
+if __name__ == "__main__":
+    main()

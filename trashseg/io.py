@@ -85,14 +85,14 @@ def read_image(path: Path, upright: bool = False) -> NDArray[np.uint8]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such image")
-    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR_RGB if upright else cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image_HWC = cv2.imread(str(path), flags)
     except (cv2.error, MemoryError):
         raise InputError(f"{path}: too large to be decoded, or damaged") from None
     if image_HWC is None:
         raise InputError(f"{path}: cannot be decoded; expected a JPEG or PNG image")
-    return cv2.cvtColor(image_HWC, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return np.asarray(image_HWC, np.uint8)
 
 
 def write_image(path: Path, image_HWC: NDArray[np.uint8]) -> None:
@@ -116,13 +116,16 @@ def encode_mask(mask_HW: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes
     """An index mask as an 8-bit palette PNG that any viewer shows in colour.
 
     `palette` is (256, 3) r, g, b. OpenCV cannot write palettes, Pillow takes
-    four times as long: a PNG of filter "none" is a few lines of zlib.
+    four times as long: a PNG of filter "none" is a few lines of zlib, whose
+    strategy for runs makes it half as large in the same time.
     """
     height, width = mask_HW.shape
     rows = np.zeros((height, width + 1), np.uint8)  # column 0: the filter of each row, 0 = none
     rows[:, 1:] = mask_HW
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"PLTE", palette.tobytes()), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b"")]
+    runs = zlib.compressobj(1, strategy=zlib.Z_RLE)
+    content = runs.compress(rows.data) + runs.flush()
+    chunks = [(b"IHDR", header), (b"PLTE", palette.tobytes()), (b"IDAT", content), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, content) for kind, content in chunks)
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.flows.conftest import REPOSITORY, Toy, make_toy
+from tests.flows.conftest import REPOSITORY, S3_ACCESS, Toy, make_toy
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(1200)]
 
@@ -20,12 +20,26 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], cwd=folder, check=True)
 
 
+@pytest.fixture(scope="module", params=["folder", "s3"])
+def remote(request: pytest.FixtureRequest, s3_server: str) -> str:
+    """Where artefacts travel: a folder that all can reach, or a bucket."""
+    if request.param == "s3":
+        import boto3
+
+        keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=s3_server, **keys).create_bucket(Bucket="fan-out")
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def environment(prefect_server: None) -> dict[str, str]:
+def environment(prefect_server: None, s3_server: str, remote: str) -> dict[str, str]:
     from prefect.settings import PREFECT_API_URL
 
+    own = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
     return {
-        **os.environ,
+        **own,
+        **S3_ACCESS,
+        "AWS_ENDPOINT_URL": s3_server,
         "PREFECT_API_URL": PREFECT_API_URL.value(),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "TRASHSEG_TRACKING": "off",
@@ -35,13 +49,16 @@ def environment(prefect_server: None) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> dict[str, Toy]:
-    """The origin, cloned as `head`, `worker0` and `worker1`; a folder as remote; `stage/gpu` registered."""
+def places(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], remote: str) -> dict[str, Toy]:
+    """The origin, cloned as `head`, `worker0` and `worker1`; a remote; `stage/gpu` registered."""
     root = tmp_path_factory.mktemp("fan-out")
     origin = make_toy(root / "origin")
+    # long enough that the other worker looks for work meanwhile
+    origin.write("train.py", origin.read("train.py").replace("seed = ", "import time; time.sleep(25)\nseed = "))
     shutil.copytree(REPOSITORY / "flows", origin.folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPOSITORY / "presets", origin.folder / "presets")
-    origin.dvc("remote", "add", "--default", "store", str(root / "store"))
+    store = "s3://fan-out/artefacts" if remote == "s3" else str(root / "store")
+    origin.dvc("remote", "add", "--default", "store", store)
     origin.write(".gitignore", "/artifacts\n/runs.log\n__pycache__/\n/.trashseg/\n")
     deployments = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())
     stage = next(entry for entry in deployments["deployments"] if entry["entrypoint"].endswith("stage_here"))
@@ -87,10 +104,11 @@ def test_two_workers_share_the_folds_and_everything_comes_home(
     logs = "".join((head.folder.parent / f"worker{i}.log").read_text()[-3000:] for i in range(2))
     assert done.returncode == 0, done.stdout + done.stderr + logs
     assert head.trained == 0, "the head trains nothing"
-    assert places["worker0"].trained + places["worker1"].trained == 2, "each fold is trained once, somewhere"
+    assert (places["worker0"].trained, places["worker1"].trained) == (1, 1), "each fold once, one on each"
     here = places["origin"]
     here.dvc("repro")
-    assert head.read("artifacts/ensemble") == here.read("artifacts/ensemble")
+    for name in ("dataset.txt", "train/0", "train/1", "ensemble"):
+        assert head.read(f"artifacts/{name}") == here.read(f"artifacts/{name}"), "the bytes of a one-machine run"
     assert "up to date" in head.dvc("status")
 
 

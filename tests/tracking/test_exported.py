@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from trashseg import paths
 from trashseg.commands.register import register
 from trashseg.data.folds import Folds, write_folds
 from trashseg.errors import InputError
-from trashseg.io import write_json
+from trashseg.io import read_json, write_json
 from trashseg.tracking.exported import read_exported, scored_step
 
 
@@ -36,6 +37,10 @@ def _export(checkout: Path) -> None:
     (paths.EXPORT / "unet_1.onnx").write_bytes(b"1")
     write_folds(paths.FOLDS / "folds.json", Folds(2, {1: 0, 2: 1}))
     write_json(paths.DATASET / "train_all.json", {"images": []})
+    oof = paths.evaluate("r0") / "oof"
+    write_json(oof / "metrics.json", {**read_json(oof / "metrics.json"), "refined": True})
+    none = np.zeros((0, 2, 2), np.int64)
+    np.savez(oof / "per_image.npz", ids=np.zeros(0, np.int64), groups=np.zeros(0, str), miou=none, miou_256=none)
 
 
 def test_export_is_read_with_its_score(checkout: Path, evaluation: Path) -> None:

@@ -11,11 +11,10 @@ from trashseg.data.mask_files import mask_names, write_masks
 from trashseg.data.own_labels import IGNORED, read_own_labels
 from trashseg.errors import InputError
 from trashseg.models.model_folder import DESCRIPTION
-from trashseg.models.networks import Architecture, check_size
-from trashseg.training.loop import check_names
+from trashseg.models.networks import Architecture
 from trashseg.training.memory import BYTES_PER_PARAMETER, saved_bytes
 from trashseg.training.overrides import Settings
-from trashseg.training.session import Start, build_seeded
+from trashseg.training.session import Start, build_checked
 
 MASKS = Path(".trashseg/own-masks")
 
@@ -61,9 +60,7 @@ def paste_from_own(train_json: Path, images: Path, seed: int) -> PasteObjects:
 def outline(settings: Settings, classes: Classes, images: tuple[int, int]) -> str:
     """What would be trained: settings, parameters, and the memory of weights, gradients and activations."""
     train = settings.train
-    check_names(train)
-    network = build_seeded(Start(architecture(settings), None, classes), 0)
-    check_size(train.image_size, network, settings.network.encoder, train.batch_size)
+    network = build_checked(Start(architecture(settings), None, classes), train, 0)
     parameters = sum(p.numel() for p in network.parameters())
     fixed = parameters * (BYTES_PER_PARAMETER + 4 * (train.ema_decay > 0))
     kept = saved_bytes(network, train.image_size, train.batch_size)

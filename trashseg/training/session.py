@@ -79,9 +79,7 @@ def train_model(
     online copy-paste, used where `augment.online_copy_paste` says so. The
     checkpoint folder is removed once the model folder is whole.
     """
-    check_names(config)
-    network = build_seeded(start, seed)
-    check_size(config.image_size, network, start.architecture.encoder, config.batch_size)
+    network = build_checked(start, config, seed)
     data = data_digest([*(example for part in sets for example in part.examples), *validation])
     everything = {
         "start": [asdict(start.architecture), start.encoder_weights, _file_digest(start.weights), start.classes.names],
@@ -105,6 +103,14 @@ def train_model(
         shutil.rmtree(kept)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()  # torchrun ends all processes when one has ended
+
+
+def build_checked(start: Start, config: TrainConfig, seed: int) -> SegmentationNetwork:
+    """The network to begin with, after the checks that need no data: names, and whether sizes fit."""
+    check_names(config)
+    network = build_seeded(start, seed)
+    check_size(config.image_size, network, start.architecture.encoder, config.batch_size)
+    return network
 
 
 def build_seeded(start: Start, seed: int) -> SegmentationNetwork:
