@@ -71,7 +71,9 @@ def evaluation_plots(folder: Path) -> dict[str, str]:
     """File name -> SVG for each table that a scored part of a round has; tables that are not there are left out."""
     plots = {}
     if steps := _rows(folder / "steps.csv"):
-        named: list[Bar] = [(row["step"], float(row["miou"]), float(row["low"]), float(row["high"])) for row in steps]
+        named: list[Bar] = [
+            (row["step"], float(row["miou"]), float(row["low"]), float(row["high"])) for row in steps if row["miou"]
+        ]
         plots["steps.svg"] = bars_svg("mIoU of each step, with its interval", named)
     if classes := _rows(folder / "per_class.csv"):
         last = classes[-1]["step"]
