@@ -7,7 +7,7 @@ what it learns from them goes to `test/`, and nothing that chooses reads that.
 
 import argparse
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -39,16 +39,16 @@ def evaluate_part(
     round_id: str,
     seed: int,
     config: EvaluateConfig,
-) -> None:
-    """Score one part (oof, test) and write its folder; `rows` are the COCO image rows that name groups."""
+) -> Callable[[], None]:
+    """Score one part (oof, test); what it gives writes the folder. `rows` are the COCO image rows that name groups."""
     groups = {int(row["id"]): str(row.get("group") or row["id"]) for row in rows}
     refined = bool(read_json(paths.refine(round_id) / "refine.json")["on"])
     images = score_images(answers, truths, f"evaluate {round_id} {part}", config.workers)
     content = metrics(
         round_id, images, answers.names, groups, refined, seed, config.bootstrap_samples, config.confidence
     )
-    write_outcome(paths.evaluate(round_id) / part, content, images, answers.names, groups)
     print(f"evaluate {round_id} {part}: {content['miou']}")
+    return partial(write_outcome, paths.evaluate(round_id) / part, content, images, answers.names, groups)
 
 
 def run(
@@ -59,8 +59,7 @@ def run(
     config: EvaluateConfig,
     crowd: Literal["paint", "ignore"] = "paint",
 ) -> None:
-    """Write `artifacts/evaluate/{round}/oof` and `/test`."""
-    shutil.rmtree(paths.evaluate(round_id), ignore_errors=True)
+    """Write `artifacts/evaluate/{round}/oof` and `/test`, once both are scored."""
     names = read_classes(paths.DATASET / "classes.json").names
     assignment = read_folds(paths.FOLDS / "folds.json").assignment
     if not assignment:
@@ -75,10 +74,12 @@ def run(
     )
     truths = {image_id: partial(read_mask, paths.MASKS / paths.mask_name(image_id)) for image_id in assignment}
     rows = read_json(paths.DATASET / "train_all.json")["images"]
-    evaluate_part("oof", truths, answers, rows, round_id, seed, config)
+    write_oof = evaluate_part("oof", truths, answers, rows, round_id, seed, config)
 
     labels = read_json(paths.TEST_LABELS)
     if labels is None:
+        shutil.rmtree(paths.evaluate(round_id), ignore_errors=True)
+        write_oof()
         write_json(paths.evaluate(round_id) / "test" / "metrics.json", {"round": round_id, "known": False})
         return
     test_rows = read_json(paths.DATASET / "test.json")["images"]
@@ -90,7 +91,12 @@ def run(
         refined / "test",
         names,
     )
-    evaluate_part("test", painted(labels, paths.TEST_LABELS, crowd), answers, test_rows, round_id, seed, config)
+    write_test = evaluate_part(
+        "test", painted(labels, paths.TEST_LABELS, crowd), answers, test_rows, round_id, seed, config
+    )
+    shutil.rmtree(paths.evaluate(round_id), ignore_errors=True)
+    write_oof()
+    write_test()
 
 
 def main() -> None:

@@ -142,8 +142,7 @@ def member_stores(
 
 
 def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig) -> None:
-    """Write `artifacts/refine/{round}`: oof/, test/ and refine.json."""
-    shutil.rmtree(paths.refine(round_id), ignore_errors=True)
+    """Write `artifacts/refine/{round}`: oof/, test/ and refine.json; all of it or nothing."""
     classes = read_classes(paths.DATASET / "classes.json")
     train_images = read_json(paths.DATASET / "train_all.json")["images"]
     test_images = read_json(paths.DATASET / "test.json")["images"]
@@ -151,6 +150,8 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
     if missing := sorted(set(data.folds.values()) - set(folds)):
         raise InputError(f"params.yaml: folds are {folds}, but folds.json also has fold {missing[0]}")
     source, out = paths.ensemble(round_id), paths.refine(round_id)
+    building = out.with_name(f".{out.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
     work_px = sum(float(row["width"] * row["height"]) for row in train_images) * (len(config.candidates()) + 1)
     solve = engine(config.engine, work_px)
     oof = Refiner(
@@ -167,7 +168,7 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
     write_masks(
         oof,
         {i: candidates[choice.by_fold[data.folds[i]]] if on else None for i in data.ids},
-        out / "oof",
+        building / "oof",
         classes,
         config.workers,
     )
@@ -179,9 +180,15 @@ def run(round_id: str, folds: list[int], models: list[str], config: RefineConfig
         photos, ProbabilityStore(source / "test"), dict.fromkeys(photos, all_members), solve, config.keep_area_px
     )
     write_masks(
-        test, dict.fromkeys(photos, candidates[choice.overall] if on else None), out / "test", classes, config.workers
+        test,
+        dict.fromkeys(photos, candidates[choice.overall] if on else None),
+        building / "test",
+        classes,
+        config.workers,
     )
-    write_json(out / "refine.json", summary(on, reason, choice, candidates, comparison))
+    write_json(building / "refine.json", summary(on, reason, choice, candidates, comparison))
+    shutil.rmtree(out, ignore_errors=True)
+    building.rename(out)
 
 
 def summary(

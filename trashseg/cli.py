@@ -43,3 +43,7 @@ def main() -> None:
         for verb in VERBS:
             _ = app[verb].default_command
     run_command(app)
+
+
+if __name__ == "__main__":
+    main()

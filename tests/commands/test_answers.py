@@ -132,3 +132,31 @@ def test_label_noise_finds_the_object_nobody_drew(own: Path) -> None:
     page = (own / "doubts/index.html").read_text()
     assert page.count("<figure>") == 1
     assert page.count("data:image/jpeg") == 3
+
+
+@pytest.mark.parametrize("fault", ["truncated", "missing"])
+def test_broken_probabilities_are_named_before_anything_is_written(own: Path, fault: str) -> None:
+    broken = own / "probabilities" / "1.probs"
+    if fault == "truncated":
+        broken.write_bytes(broken.read_bytes()[:50])
+    else:
+        broken.unlink()
+    with pytest.raises(InputError, match=r"1\.probs: "):
+        ensemble(own / "probabilities", own / "probabilities", out=own / "out")
+    with pytest.raises(InputError, match=r"1\.probs: "):
+        refine(own / "probabilities", photos=own / "photos", out=own / "out")
+    assert not (own / "out").exists()
+
+
+def test_a_photo_of_another_size_is_named_before_anything_is_written(own: Path) -> None:
+    write_image(own / "photos" / "batch/1.png", np.zeros((SIDE, SIDE + 2, 3), np.uint8))
+    with pytest.raises(InputError, match=r"1\.probs: made at 48x48 pixels, but .*1\.png has 50x48"):
+        refine(own / "probabilities", photos=own / "photos", out=own / "out")
+    assert not (own / "out").exists()
+
+
+@pytest.mark.parametrize(("names", "sentence"), [({"0": "../../x"}, "leads out of its folder"), ([], "expected")])
+def test_names_of_photos_are_checked(own: Path, names: object, sentence: str) -> None:
+    write_json(own / "probabilities" / "names.json", names)
+    with pytest.raises(InputError, match=sentence):
+        ensemble(own / "probabilities", out=own / "out")

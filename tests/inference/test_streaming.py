@@ -62,3 +62,16 @@ def test_a_killed_run_goes_on_and_gives_the_same_files(
 def test_a_photo_too_large_is_named(photos: dict[int, Path]) -> None:
     with pytest.raises(InputError, match=r"4\.png: 0\.0 megapixels, expected at most 0\.001"):
         read_photo(photos[4], 0.001)
+
+
+def test_a_huge_photo_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    image = np.zeros((9000, 9000, 3), np.uint8)
+    write_image(path, image)
+    with pytest.raises(InputError, match=r"huge\.png: 81\.0 megapixels, expected at most 64"):
+        read_photo(path, 64)
+    header = path.read_bytes()
+    path.write_bytes(header[:16] + (50_000).to_bytes(4, "big") * 2 + header[24:])
+    for limit in (64, 5000):
+        with pytest.raises(InputError, match=r"huge\.png: "):
+            read_photo(path, limit)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from trashseg.classes import CONTEST
 from trashseg.errors import InputError
@@ -89,4 +90,15 @@ def test_another_number_of_classes_is_refused(folder) -> None:
 def test_a_broken_description_names_the_file(folder, content) -> None:
     (folder / "model.json").write_text(content)
     with pytest.raises(InputError, match=r"model\.json: "):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(folder, value) -> None:
+    weights = folder / "weights.safetensors"
+    tensors = load_file(weights)
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
+    tensors[name].view(-1)[0] = value
+    save_file(tensors, weights)
+    with pytest.raises(InputError, match=f"{name}' holds NaN or infinity"):
         load_model(folder)

@@ -99,6 +99,7 @@ def test_a_mask_of_another_size_is_named(refined: Path) -> None:
     write_mask(path, read_mask(path)[:40], CONTEST.palette())
     with pytest.raises(InputError, match=r"image 8: crf and label are 40x48 and 48x48 pixels"):
         evaluate.run("r0", [0, 1], ["unet"], 0, CONFIG)
+    assert not paths.evaluate("r0").exists()
 
 
 def test_probabilities_of_other_classes_are_refused(refined: Path) -> None:

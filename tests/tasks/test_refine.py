@@ -79,6 +79,7 @@ def test_a_missing_prediction_is_named(tiny_round: Path) -> None:
     (paths.ensemble("r0") / "oof" / "13.probs").unlink()
     with pytest.raises(InputError, match=r"13\.probs: no probabilities of image 13"):
         refine.run("r0", [0, 1], ["unet"], HELPS)
+    assert not paths.refine("r0").exists()
 
 
 def test_folds_of_another_number_are_refused(tiny_round: Path) -> None:

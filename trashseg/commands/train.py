@@ -82,7 +82,7 @@ def train(
     tensorboard
         Folder for TensorBoard's curves and pictures.
     figures
-        File that each epoch's figures are added to, a line of JSON each; - for stdout.
+        File that each epoch's figures are added to, a line of JSON each; --figures=- is stdout.
     dry_run
         Print the settings, the number of parameters and the memory needed, and stop.
     """

@@ -6,7 +6,8 @@ gives the same mask again.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ from trashseg.data.instances import InstanceMap, empty_map, look_up, widened
 from trashseg.data.masks import paint
 from trashseg.data.rle import to_json
 from trashseg.data.segmentation import order_of
+
+A = TypeVar("A", bound=np.integer[Any])
 
 
 def annotation_rle(annotation: Mapping[str, Any], height: int, width: int) -> dict[str, Any]:
@@ -81,10 +84,11 @@ def match_mask(
     return matched_HW, classes_I
 
 
-def instance_annotations(instances_HW: InstanceMap, classes_I: NDArray[np.uint8]) -> list[dict[str, Any]]:
+def instance_annotations(instances_HW: NDArray[np.integer[Any]], classes_I: NDArray[np.uint8]) -> list[dict[str, Any]]:
     """An annotation of `category_id`, RLE `segmentation`, `area`, `bbox` and `iscrowd` 0 for each object in sight.
 
-    All objects come from one pass over the map's runs, not one pass each.
+    In the order of their numbers. All objects come from one pass over the
+    map's runs down the columns, in which COCO counts, not one pass each.
     """
     height, width = instances_HW.shape
     (top, left), part_HW = _with_objects(instances_HW)
@@ -94,33 +98,35 @@ def instance_annotations(instances_HW: InstanceMap, classes_I: NDArray[np.uint8]
     owners_R = flat[starts_R]
     columns_R, rows_R = np.divmod(starts_R, max(1, part_HW.shape[0]))
     starts_R = (left + columns_R) * height + top + rows_R
-    annotations = []
-    for owner in np.flatnonzero(np.bincount(owners_R)).tolist():
-        if owner == 0:
-            continue
-        mine_R = owners_R == owner
-        counts = _counts(starts_R[mine_R], lengths_R[mine_R], height * width)
-        rle = coco_mask.frPyObjects({"counts": counts, "size": [height, width]}, height, width)
-        annotations.append(
-            {
-                "category_id": int(classes_I[owner]),
-                "segmentation": to_json(rle),
-                "area": int(lengths_R[mine_R].sum()),
-                "bbox": [float(side) for side in coco_mask.toBbox(rle)],
-                "iscrowd": 0,
-            }
-        )
-    return annotations
+    order_R = np.argsort(owners_R, kind="stable")
+    owners_R, starts_R, lengths_R = owners_R[order_R], starts_R[order_R], lengths_R[order_R]
+    firsts = np.flatnonzero(np.diff(owners_R, prepend=0)).tolist()  # of each object in sight; 0 comes before them
+    if not firsts:
+        return []
+    bounds = [slice(a, b) for a, b in pairwise([*firsts, len(owners_R)])]
+    runs = [{"counts": _counts(starts_R[at], lengths_R[at], height * width), "size": [height, width]} for at in bounds]
+    rles = coco_mask.frPyObjects(runs, height, width)
+    return [
+        {
+            "category_id": int(classes_I[owners_R[at.start]]),
+            "segmentation": to_json(rle),
+            "area": int(lengths_R[at].sum()),
+            "bbox": box,
+            "iscrowd": 0,
+        }
+        for at, rle, box in zip(bounds, rles, coco_mask.toBbox(rles).tolist(), strict=True)
+    ]
 
 
-def _with_objects(instances_HW: InstanceMap) -> tuple[tuple[int, int], InstanceMap]:
+def _with_objects(instances_HW: NDArray[A]) -> tuple[tuple[int, int], NDArray[A]]:
     """The part of a map that holds objects, and where it starts: less to look through than all of it.
 
     Unless it is of full height it has an empty row, so that no object's run
     goes on from one column into the next.
     """
     height = len(instances_HW)
-    x, y, w, h = cv2.boundingRect((instances_HW > 0).view(np.uint8))
+    narrow = instances_HW.dtype == np.uint8
+    x, y, w, h = cv2.boundingRect(instances_HW if narrow else (instances_HW > 0).view(np.uint8))
     if h == height or w == 0:
         return (0, x), instances_HW[:, x : x + max(w, 1)]
     top, bottom = (y - 1, y + h) if y > 0 else (0, h + 1)
@@ -135,9 +141,12 @@ def ignored_annotations(mask_HW: NDArray[np.uint8]) -> list[dict[str, Any]]:
     return [{key: value for key, value in whole.items() if key != "category_id"}]
 
 
-def _counts(starts_R: NDArray[np.int64], lengths_R: NDArray[np.int64], total: int) -> list[int]:
+def _counts(starts_R: NDArray[np.int64], lengths_R: NDArray[np.int64], total: int) -> NDArray[np.uint32]:
     """COCO's run lengths, pixels outside first: [outside, inside, outside, ...]."""
+    counts = np.empty(2 * len(starts_R) + 1, np.uint32)
     ends_R = starts_R + lengths_R
-    gaps_R = starts_R - np.concatenate(([0], ends_R[:-1]))
-    counts: list[int] = np.stack([gaps_R, lengths_R], axis=1).ravel().tolist()
-    return [*counts, total - int(ends_R[-1])] if ends_R[-1] < total else counts
+    counts[0] = starts_R[0]
+    counts[2:-1:2] = starts_R[1:] - ends_R[:-1]
+    counts[1::2] = lengths_R
+    counts[-1] = total - ends_R[-1]
+    return counts if counts[-1] else counts[:-1]

@@ -85,20 +85,30 @@ def _by_image(annotations: list[dict[str, Any]]) -> dict[int, list[dict[str, Any
 Labels = tuple[NDArray[np.uint8], InstanceMap, NDArray[np.uint8], NDArray[np.int64]]
 """mask_HW, instances_HW, classes_I, areas_I."""
 
-LABELS: ByteCache[Labels] = ByteCache(256 << 20)
+LABELS: ByteCache[Labels] = ByteCache(192 << 20)
 """Labels of this process: an image is pasted onto several times, but painted once."""
+
+IMAGES: ByteCache[NDArray[np.uint8]] = ByteCache(64 << 20)
+"""Decoded images of this process: few, for what is pasted onto the same image comes in a row."""
 
 
 def load_scene(file: SceneFile) -> Scene:
-    """Read an image and tell its objects apart; sizes that differ are an `InputError`."""
-    image_HWC = read_image(file.image)
-    size = image_HWC.shape[:2]
-    if size != (file.height, file.width):
-        raise InputError(f"{file.image}: found {size[1]}x{size[0]} pixels, expected {file.width}x{file.height}")
+    """Read an image and tell its objects apart; sizes that differ are an `InputError`. Its arrays are read-only."""
+    image_HWC = IMAGES.get(file.image.absolute(), lambda: load_image(file), lambda image: image.nbytes)
     *labels, areas_I = LABELS.get(file.key, lambda: load_labels(file), lambda labels: 2 * labels[0].nbytes)
     scene = Scene(image_HWC, *labels)
     scene.__dict__["areas_I"] = areas_I  # counted once, like the labels
     return scene
+
+
+def load_image(file: SceneFile) -> NDArray[np.uint8]:
+    """The image of the size its row says; read-only, for it is shared."""
+    image_HWC = read_image(file.image)
+    size = image_HWC.shape[:2]
+    if size != (file.height, file.width):
+        raise InputError(f"{file.image}: found {size[1]}x{size[0]} pixels, expected {file.width}x{file.height}")
+    image_HWC.setflags(write=False)
+    return image_HWC
 
 
 def load_labels(file: SceneFile) -> Labels:

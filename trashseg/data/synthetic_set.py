@@ -97,7 +97,8 @@ def make_set(
         draw = partial(render, recipe=recipe, folder=folder, files=files)
         for attempt in range(TRIES):
             missing = [index for index in range(count) if index not in made]
-            pairs = list(_pairs(plan, missing, (*seed, attempt)))
+            # images pasted onto the same one follow each other: it is decoded once
+            pairs = sorted(_pairs(plan, missing, (*seed, attempt)), key=lambda pair: pair.target.image_id)
             results = parallel_map(
                 draw, pairs, jobs if len(pairs) > INLINE else 1, description=f"{files.folder}: images"
             )

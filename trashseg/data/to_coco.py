@@ -1,24 +1,21 @@
 """Index masks back to COCO annotations: one per object, as exact RLE or as polygons with holes and parts.
 
-An object is what hangs together (8-connected) of one class. All objects of a
-mask are encoded in one pass over its runs down the columns, in which COCO
-counts, so the time does not grow with their number.
+An object is what hangs together (8-connected) of one class.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from trashseg.classes import VOID, Classes
 from trashseg.data.coco import Coco, Row
+from trashseg.data.instance_map import instance_annotations
 from trashseg.data.polygons import polygons_of
-from trashseg.data.rle import Rle, to_json
 from trashseg.data.segmentation import mask_of, rle_of
 from trashseg.errors import InputError
 from trashseg.io import read_mask
@@ -48,24 +45,6 @@ def objects_of(mask_HW: NDArray[np.uint8], whole_classes: bool = False) -> tuple
     return objects_HW, classes
 
 
-def rles_of(objects_HW: NDArray[np.int32], count: int) -> list[Rle]:
-    """The RLE of each of objects 1..count, exactly."""
-    height, width = objects_HW.shape
-    flat = objects_HW.T.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    ends = np.append(starts[1:], flat.size)
-    owner = flat[starts]
-    order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(1, count + 2))
-    rles = []
-    for number in range(count):
-        runs = order[bounds[number] : bounds[number + 1]]
-        edges = np.stack([starts[runs], ends[runs]], 1).ravel()
-        counts = np.diff(np.concatenate([[0], edges, [flat.size]]))
-        rles.append({"size": [height, width], "counts": counts.tolist()})
-    return [dict(rle) for rle in coco_mask.frPyObjects(rles, height, width)] if rles else []
-
-
 def annotations_of_mask(
     mask_HW: NDArray[np.uint8],
     form: Form = "rle",
@@ -79,22 +58,14 @@ def annotations_of_mask(
     by at most that. Smaller objects than `min_area_px` are left out.
     """
     objects_HW, classes = objects_of(mask_HW, whole_classes)
-    rles = rles_of(objects_HW, len(classes))
-    boxes, areas = coco_mask.toBbox(rles) if rles else [], coco_mask.area(rles) if rles else []
-    for number, (category, rle, box, area) in enumerate(zip(classes, rles, boxes, areas, strict=True), 1):
-        if area < min_area_px:
-            continue
-        segmentation: Any = to_json(rle)
-        if form == "polygon":
-            segmentation = _polygons(objects_HW, number, [int(side) for side in box], tolerance_px)
-        bbox = [float(side) for side in box]
-        yield {
-            "category_id": category,
-            "segmentation": segmentation,
-            "area": int(area),
-            "bbox": bbox,
-            "iscrowd": 0,
-        }
+    numbers = np.uint8 if len(classes) < 256 else np.uint16 if len(classes) < 2**16 else np.int32
+    rows = instance_annotations(objects_HW.astype(numbers), np.array([0, *classes], np.uint8))
+    for number, row in enumerate(rows, 1):
+        if row["area"] >= min_area_px:
+            if form == "polygon":
+                box = [int(side) for side in row["bbox"]]
+                row["segmentation"] = _polygons(objects_HW, number, box, tolerance_px)
+            yield row
 
 
 def _polygons(objects_HW: NDArray[np.int32], number: int, box: list[int], tolerance_px: float) -> list[list[float]]:

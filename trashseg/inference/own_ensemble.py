@@ -9,9 +9,10 @@ import numpy as np
 from trashseg.classes import Classes, read_classes, write_classes
 from trashseg.errors import InputError
 from trashseg.inference.ensemble import combine, priority_order
+from trashseg.inference.own_names import check_stores, read_names
 from trashseg.inference.probabilities import ProbabilityStore
 from trashseg.inference.workers import each
-from trashseg.io import read_json, write_json, write_mask
+from trashseg.io import write_json, write_mask
 
 
 def checked_weights(weights: Sequence[float] | None, members: int) -> np.ndarray:
@@ -29,7 +30,7 @@ def same_photos(members: Sequence[Path]) -> tuple[dict[int, str], Classes]:
     """Number -> name of the photos all members have, and their classes."""
     if not members:
         raise InputError("no member given, expected folders that `trashseg predict --probabilities` wrote")
-    names = [{int(number): str(name) for number, name in read_json(m / "names.json").items()} for m in members]
+    names = [read_names(member) for member in members]
     classes = [read_classes(member / "classes.json") for member in members]
     for member, found, known in zip(members, names, classes, strict=True):
         if found != names[0]:
@@ -48,6 +49,7 @@ def combine_members(
     shares = checked_weights(weights, len(members))
     order = priority_order(classes, np.arange(len(classes)), priority)
     stores = [ProbabilityStore(member, classes.names) for member in members]
+    check_stores(stores, sorted(names))
     target, palette = ProbabilityStore(out / "probabilities", classes.names), classes.palette()
 
     def write(number: int) -> None:

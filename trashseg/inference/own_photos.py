@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import tee
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -44,14 +43,6 @@ def find_photos(source: Path) -> dict[str, Path]:
     }
 
 
-def read_upright(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
-    """image_HWC as viewers show it: turned as its EXIF tag says. A model has seen few photos that lie on their side."""
-    read_photo(path, max_megapixels)  # its sentences for what cannot be read
-    image_HWC = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    assert image_HWC is not None, path
-    return np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_BGR2RGB), np.uint8)
-
-
 @dataclass(frozen=True)
 class Answer:
     """What the models say of one photo: probabilities_CHW on the device, at the photo's own size."""
@@ -70,12 +61,15 @@ class Members:
     unread: list[str] = field(default_factory=list)
 
     def answers(self, photos: Mapping[str, Path], max_megapixels: float, upright: bool = True) -> Iterator[Answer]:
-        """The mean answer to each photo that can be read, in order; the others' errors gather in `unread`."""
+        """The mean answer to each photo that can be read, in order; the others' errors gather in `unread`.
+
+        `upright`: turned as its EXIF tag says, as viewers show it; a model has seen few photos that lie on their side.
+        """
         seen: list[tuple[str, NDArray[np.uint8]]] = []
 
         def read(name: str) -> tuple[str, NDArray[np.uint8] | InputError]:
             try:
-                return name, (read_upright if upright else read_photo)(photos[name], max_megapixels)
+                return name, read_photo(photos[name], max_megapixels, upright)
             except InputError as error:
                 return name, error
 

@@ -88,17 +88,21 @@ def encode(planes_PHW: NDArray[np.uint8], header: Header) -> bytes:
     return MAGIC + struct.pack("<I", zlib.crc32(content)) + content
 
 
-def decode(content: bytes, where: Path) -> tuple[NDArray[np.uint8], Header]:
-    """Row differences (P, H, W) and header of what `encode` made; `InputError` naming `where` for anything else."""
+def decode(content: bytes, where: Path) -> tuple[Header, bytes]:
+    """Header and packed planes of what `encode` made; `InputError` naming `where` for anything else."""
     if content[:4] != MAGIC or len(content) < 12:
         raise InputError(f"{where}: expected a probability file of trashseg, found {len(content)} other bytes")
     checksum, length = struct.unpack_from("<II", content, 4)
     if zlib.crc32(content[8:]) != checksum:
         raise InputError(f"{where}: the checksum does not fit: the file is truncated or damaged; predict it again")
-    header = Header(**json.loads(content[12 : 12 + length]))
+    return Header(**json.loads(content[12 : 12 + length])), content[12 + length :]
+
+
+def unpacked(body: bytes, header: Header) -> NDArray[np.uint8]:
+    """The row differences (P, H, W) that `encode` packed."""
     shape = (len(header.kept) + header.single, header.height, header.width)
-    body = zlib.decompressobj(-15).decompress(content[12 + length :], math.prod(shape) + 1)
-    return np.frombuffer(body, np.uint8).reshape(shape), header
+    differences = zlib.decompressobj(-15).decompress(body, math.prod(shape) + 1)
+    return np.frombuffer(differences, np.uint8).reshape(shape)
 
 
 def summed(differences_PHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -184,21 +188,29 @@ class ProbabilityStore:
         return probabilities_CHW, summed(differences_PHW[-1:])[0] if header.single else None
 
     def _read(self, image_id: int) -> tuple[NDArray[np.uint8], Header]:
+        header, body = self._checked(image_id)
+        return unpacked(body, header), header
+
+    def _checked(self, image_id: int) -> tuple[Header, bytes]:
         path = self.path(image_id)
         try:
-            differences_PHW, header = decode(path.read_bytes(), path)
+            header, body = decode(path.read_bytes(), path)
         except FileNotFoundError:
             raise InputError(f"{path}: no probabilities of image {image_id}; run `predict` first") from None
         if self.names and header.names and header.names != self.names:
             raise InputError(f"{path}: made for classes {_listed(header.names)}, expected {_listed(self.names)}")
         if self.names and header.classes != len(self.names):
             raise InputError(f"{path}: made for {header.classes} classes, expected {len(self.names)}")
-        return differences_PHW, header
+        return header, body
+
+    def check(self, image_id: int) -> Header:
+        """What the image's file says of itself; an `InputError` as `read` raises it, without unpacking the planes."""
+        return self._checked(image_id)[0]
 
     def holds(self, image_id: int) -> bool:
         """Whether the image's file is there, whole and of this class list; work that is done is not done again."""
         try:
-            self._read(image_id)
+            self.check(image_id)
         except InputError:
             return False
         return True

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trashseg.errors import InputError
 from trashseg.inference.predict import Predictor, quantised
 from trashseg.inference.probabilities import ProbabilityStore
-from trashseg.io import read_image
+from trashseg.io import image_size, read_image
 from trashseg.parallel import cores
 from trashseg.progress import track
 
@@ -35,13 +35,13 @@ def read_ahead(function: Callable[[T], R], items: Iterable[T], pool: ThreadPoolE
         yield waiting.popleft().result()
 
 
-def read_photo(path: Path, max_megapixels: float) -> NDArray[np.uint8]:
-    """image_HWC, uint8; a photo of more pixels than allowed is an `InputError`."""
-    image_HWC = read_image(path)
-    megapixels = image_HWC.shape[0] * image_HWC.shape[1] / 1e6
+def read_photo(path: Path, max_megapixels: float, upright: bool = False) -> NDArray[np.uint8]:
+    """image_HWC, uint8; a photo of more pixels than allowed is an `InputError`, before it takes any memory."""
+    height, width = image_size(path)
+    megapixels = height * width / 1e6
     if megapixels > max_megapixels:
         raise InputError(f"{path}: {megapixels:.1f} megapixels, expected at most {max_megapixels:g} (max_megapixels)")
-    return image_HWC
+    return read_image(path, upright)
 
 
 def predict_photos(

@@ -128,6 +128,8 @@ def load_weights(network: SegmentationNetwork, path: Path) -> None:
         if tensors[name].shape != tensor.shape:
             found, expected = tuple(tensors[name].shape), tuple(tensor.shape)
             raise InputError(f"{path}: tensor {name!r} has shape {found}, expected {expected}")
+        if not torch.isfinite(tensors[name]).all():
+            raise InputError(f"{path}: tensor {name!r} holds NaN or infinity: the training went wrong")
     extra = sorted(tensors.keys() - wanted.keys())
     if extra:
         raise InputError(f"{path}: tensor {extra[0]!r} is unknown: these are weights of another architecture")

@@ -130,7 +130,7 @@ class SegmentationTraining(pl.LightningModule):
 
     def check_finite(self) -> None:
         """Stop a training whose loss is no number: what it writes from here on would be worthless."""
-        if not bool(torch.isfinite(self.loss_sum)):
+        if not bool(torch.isfinite(self.loss_sum + self.val_loss[0].to(self.loss_sum))):
             raise InputError(
                 f"epoch {self.current_epoch}: the loss is not finite; the last good checkpoint is kept; "
                 "lower train.learning_rate, or set train.clip_norm or train.precision 32"
@@ -177,6 +177,7 @@ class SegmentationTraining(pl.LightningModule):
         if self.trainer.world_size > 1:
             self.confusion = self.trainer.strategy.reduce(self.confusion, reduce_op="sum")
             self.val_loss = self.trainer.strategy.reduce(self.val_loss, reduce_op="sum")
+        self.check_finite()  # the last step may have burst the weights
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Images go to the device as uint8; validation masks stay until each is counted."""

@@ -37,7 +37,8 @@ def resolve(params: Path | None, flags: Mapping[str, Any], keys: Sequence[str]) 
         found = load(params)
         values |= {name: dict(found.get(name) or {}) for name in ("train", "augment")}
         networks = found.get("networks") or {}
-        values["network"] = dict(next(iter(networks.values()), {}))
+        first = (found.get("models") or [*networks, ""])[0]
+        values["network"] = dict(networks.get(first) or {})
     for key, value in flags.items():
         if value is not None:
             put(values, key, value)
