@@ -13,6 +13,7 @@ the share of time that the loop waits for data is told.
 
 import argparse
 import copy
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -174,9 +175,7 @@ def switches(network: SegmentationNetwork, material: Material, config: TrainConf
         def run(changes: dict[str, Any], clock: Callable[[], float] = clock) -> Stopwatch:
             changed = config.model_copy(update=changes)
             torch.set_num_threads(changed.threads or 1)
-            using = Material(
-                material.training, material.weight_N, material.pixels_C, material.validation, changed.workers or 0
-            )
+            using = dataclasses.replace(material, workers=changed.workers or 0)
             return ours(network, using, changed, clock)
 
         measured = turns([lambda run=run, off=off: run(off), lambda run=run, on=on: run(on)], count)

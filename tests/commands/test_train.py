@@ -116,6 +116,18 @@ def test_bad_keys_are_one_sentence(files: dict[str, Path], key: str, message: st
         train(**files, set_=[key], dry_run=True)
 
 
+@pytest.mark.parametrize(("preset", "millions"), [("contest", (30, 34)), ("transformer", (60, 66))])
+def test_the_presets_for_gpus_fit_together_at_their_real_size(
+    files: dict[str, Path], repository: Path, capsys: pytest.CaptureFixture[str], preset: str, millions: tuple[int, int]
+) -> None:
+    train(**files, params=repository / "presets" / f"{preset}.yaml", dry_run=True)
+    told = capsys.readouterr().out
+    parameters = int(told.split("parameters: ")[1].split("\n")[0].replace(",", ""))
+    assert millions[0] < parameters / 1e6 < millions[1]
+    gib = float(told.split("memory estimate: ")[1].split(" GiB")[0])
+    assert 8 < gib < 80
+
+
 def test_an_image_in_both_files_is_refused(files: dict[str, Path]) -> None:
     with pytest.raises(InputError, match=r"photos/1\.png is in train\.json too"):
         train(**{**files, "val_json": files["train_json"]}, dry_run=True)

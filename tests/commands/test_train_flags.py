@@ -40,6 +40,7 @@ ELSEWHERE = {
     "mix": "sets of the pipeline: tests/tasks/test_train.py",
     "start_from_teacher": "later rounds: tests/tasks/test_train.py",
     "student_epochs": "later rounds: tests/tasks/test_train.py",
+    "real_epochs": "later rounds: tests/tasks/test_train.py",
     "validate_every": "below: fewer rows have a mIoU",
     "patience": "tests/training/test_loop.py: it stops early",
     "soup": "tests/training/test_soup.py",
