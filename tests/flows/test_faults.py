@@ -86,7 +86,7 @@ def test_a_killed_training_is_tried_again_once(slow: SlowToy) -> None:
     flow = slow.start()
     os.kill(slow.training(0), signal.SIGKILL)
     output = finish(flow)
-    assert (slow.result == EXPECTED and "Retrying" in output) or "retry" in output.lower()
+    assert slow.result == EXPECTED and "retry" in output.lower()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
@@ -98,8 +98,8 @@ def test_a_stopped_flow_leaves_nothing_running_and_goes_on_from_what_was_finishe
     second = slow.training(1) if how is signal.SIGKILL else slow.training(0)
     time.sleep(random.Random(int(how)).uniform(0, 1.5))
     flow.send_signal(how)
-    flow.communicate(timeout=60)
-    assert wait_gone(second), "a training outlived its flow"
+    flow.communicate(timeout=240)
+    assert wait_gone(second, 60), "a training outlived its flow"
     trained = slow.trained
     finish(slow.start())
     assert slow.result == EXPECTED
@@ -108,10 +108,11 @@ def test_a_stopped_flow_leaves_nothing_running_and_goes_on_from_what_was_finishe
 
 
 def test_a_stage_over_its_time_limit_is_killed_whole_and_not_tried_again(slow: SlowToy) -> None:
-    slow.write("dvc.yaml", slow.read("dvc.yaml").replace("timeout_hours: 1", f"timeout_hours: {1.5 / 3600}"))
+    slow.write("train.py", SLOW_TRAINING.replace("range(8)", "range(1000)"))
+    slow.write("dvc.yaml", slow.read("dvc.yaml").replace("timeout_hours: 1", f"timeout_hours: {10 / 3600}"))
     output = finish(slow.start(), code=1)
     assert "time limit" in output and slow.trained == 0
-    assert wait_gone(slow.training(0)) and wait_gone(slow.training(1))
+    assert wait_gone(slow.training(0), 60) and wait_gone(slow.training(1), 60)
     assert not (slow.folder / "artifacts/train/0").exists()
 
 
@@ -152,7 +153,7 @@ def test_a_killed_server_ends_the_run_and_the_next_one_goes_on(slow: SlowToy) ->
     for server in children(psutil.Process(flow.pid), lambda child: "uvicorn" in child.cmdline()):
         server.kill()
     try:
-        flow.communicate(timeout=120)
+        flow.communicate(timeout=240)
     except subprocess.TimeoutExpired:
         flow.kill()
         flow.communicate()

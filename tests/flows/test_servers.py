@@ -186,6 +186,7 @@ def test_mlflow_on_postgresql_keeps_runs_there_and_files_in_s3(
         subprocess.run(made, env={**os.environ, **access}, check=True)
     port = free_port()
     command, environment = service("mlflow", port, postgres, "")
+    command.append("--workers=1")  # more of them only start more slowly here
     environment = {**environment, **access, "MLFLOW_DISABLE_TELEMETRY": "true"}
     environment.pop("AWS_CA_BUNDLE", None)
     url = f"http://127.0.0.1:{port}"
@@ -198,8 +199,8 @@ with tracking.pipeline_run("by hand") as run_id:
         (tmp_path / "params.yaml").write_text("seed: 0\n")
         user = {**os.environ, "MLFLOW_TRACKING_URI": url, "TRASHSEG_TRACKING": "on", "PYTHONPATH": str(REPOSITORY)}
         done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=user, capture_output=True, text=True)
-        assert done.returncode == 0 and "run " in done.stdout and "None" not in done.stdout, done.stdout + done.stderr
-        run_id = done.stdout.split()[-1]
+        (run_id,) = [line.removeprefix("run ") for line in done.stdout.splitlines() if line.startswith("run ")]
+        assert done.returncode == 0 and run_id != "None", done.stdout + done.stderr
     stored = boto3.client(
         "s3", endpoint_url=s3_server, aws_access_key_id="key", aws_secret_access_key="secret", region_name="us-east-1"
     ).list_objects_v2(Bucket="mlflow")

@@ -76,6 +76,13 @@ class Deployed(SlowToy):
     def ask(self) -> None:
         self.do("-m", "prefect", "deployment", "run", "full-pipeline/local")
 
+    def until_scheduled(self, before: int, seconds: float = 200) -> None:
+        """Wait for the server's scheduler, which looks once a minute."""
+        deadline = time.monotonic() + seconds
+        while len(self.runs()) <= before:
+            assert time.monotonic() < deadline, "the scheduler started nothing"
+            time.sleep(2)
+
     def until(self, wanted: Callable[[list[dict[str, Any]]], bool], seconds: float = 300) -> list[dict[str, Any]]:
         """The runs, once they are as wanted."""
         deadline = time.monotonic() + seconds
@@ -149,3 +156,12 @@ def test_a_run_whose_worker_was_killed_is_marked_and_does_not_block_the_next(dep
         end(again)
     time.sleep(ZOMBIE_S + 10)
     assert deployed.runs()[-1]["state"] == "Completed", "a run that has ended is left alone"
+
+
+def test_a_schedule_starts_runs(deployed: Deployed) -> None:
+    deployed.do("-m", "prefect", "deployment", "schedule", "create", "full-pipeline/local", "--interval", "600")
+    before = len(deployed.runs())
+    deployed.until_scheduled(before)
+    deployed.do(
+        "-m", "prefect", "--no-prompt", "deployment", "schedule", "clear", "full-pipeline/local", "--accept-yes"
+    )
