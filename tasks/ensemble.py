@@ -2,6 +2,7 @@
 
 A labelled image is answered by the members of its own fold alone, weighted by
 what the other folds' images say; a test image by all folds of all networks.
+The teacher round's networks may be members, too, named `ROUND/MODEL`.
 """
 
 import argparse
@@ -34,6 +35,8 @@ from trashseg.inference.weights import (
 from trashseg.inference.workers import each
 from trashseg.io import read_mask, write_json
 
+NO_TEACHER = "none"
+
 
 @dataclass(frozen=True)
 class Members:
@@ -48,16 +51,20 @@ class Members:
         return [self.test[fold][index] for index in range(len(self.models)) for fold in sorted(self.test)]
 
 
-def members_of(round_id: str, models: Sequence[str], folds: Sequence[int], names: Sequence[str]) -> Members:
-    """The stores of a round's predictions."""
+def members_of(
+    round_id: str, models: Sequence[str], folds: Sequence[int], names: Sequence[str], teacher: str | None = None
+) -> Members:
+    """The stores of a round's predictions, and of its teacher's where one is named."""
+    found = {model: paths.predict(round_id, model) for model in models}
+    if teacher is not None:
+        found |= {f"{teacher}/{model}": paths.predict(teacher, model) for model in models}
 
     def stores(part: str) -> dict[int, list[ProbabilityStore]]:
         return {
-            fold: [ProbabilityStore(paths.predict(round_id, m) / str(fold) / part, names) for m in models]
-            for fold in folds
+            fold: [ProbabilityStore(folder / str(fold) / part, names) for folder in found.values()] for fold in folds
         }
 
-    return Members(models, stores("val"), stores("test"))
+    return Members(list(found), stores("val"), stores("test"))
 
 
 def fold_of_each(split: Folds, folds: Sequence[int]) -> dict[int, int]:
@@ -109,12 +116,13 @@ def label_pixels(image_ids: Sequence[int], classes: int) -> NDArray[np.int64]:
     return total
 
 
-def run(round_id: str, folds: list[int], models: list[str], config: EnsembleConfig) -> None:
+def run(round_id: str, folds: list[int], models: list[str], config: EnsembleConfig, teacher: str = NO_TEACHER) -> None:
     """Write `artifacts/ensemble/{round}`: stores `oof` and `test`, and `weights.json`."""
     classes = read_classes(paths.DATASET / "classes.json")
     test_ids = list(photo_paths(paths.DATASET / "test.json", paths.DATASET / "images"))
     assignment = fold_of_each(read_folds(paths.FOLDS / "folds.json"), folds)
-    members = members_of(round_id, models, folds, classes.names)
+    joined = teacher if config.with_teacher and teacher != NO_TEACHER else None
+    members = members_of(round_id, models, folds, classes.names, joined)
     sample = read_sample(members.val, assignment, paths.MASKS, config.fit_pixels, config.workers)
     weights = cross_fit_weights(sample, folds, config.weights)
     priority = priority_order(classes, label_pixels(sorted(assignment), len(classes)), config.priority)
@@ -122,7 +130,7 @@ def run(round_id: str, folds: list[int], models: list[str], config: EnsembleConf
     building = out.with_name(f".{out.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     write_stores(members, assignment, test_ids, weights, priority, config, classes.names, building)
-    write_json(building / "weights.json", summary(round_id, models, classes.names, config, weights, sample))
+    write_json(building / "weights.json", summary(round_id, members.models, classes.names, config, weights, sample))
     shutil.rmtree(out, ignore_errors=True)
     building.rename(out)
 
@@ -149,12 +157,13 @@ def summary(
 
 
 def main() -> None:
-    """Command line: python -m tasks.ensemble --round r0."""
+    """Command line: python -m tasks.ensemble --round r1 --teacher r0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--round", required=True, help="id of the round, e.g. r0")
+    parser.add_argument("--teacher", default=NO_TEACHER, help="id of the round that taught it, or none")
     arguments = parser.parse_args()
     config = read_section("ensemble", EnsembleConfig)
-    run(arguments.round, read_value("folds", list), read_value("models", list), config)
+    run(arguments.round, read_value("folds", list), read_value("models", list), config, arguments.teacher)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,22 @@ def test_a_vote_among_all_members(two_models: Path) -> None:
     ensemble.run("r0", [0, 1], ["unet", "noise"], config)
     answer = ProbabilityStore(paths.ensemble("r0") / "test").read(4)
     assert len(np.unique(answer.round(2))) < 12
+
+
+def test_the_teachers_networks_may_be_members(tiny_round: Path) -> None:
+    shutil.copytree(paths.predict("r0", "unet"), paths.predict("r1", "unet"))
+    for part in ("0/val", "1/val", "0/test", "1/test"):
+        store = ProbabilityStore(paths.predict("r1", "unet") / part)
+        for image_id in store.ids():
+            store.write(image_id, np.roll(store.read(image_id), 5, axis=2))
+    joined = CONFIG.model_copy(update={"with_teacher": True, "weights": "equal"})
+    ensemble.run("r1", [0, 1], ["unet"], joined, "r0")
+    assert read_json(paths.ensemble("r1") / "weights.json")["weights"] == {"unet": 0.5, "r0/unet": 0.5}
+    own, teacher = (ProbabilityStore(paths.predict(r, "unet") / "1" / "val").read(5) for r in ("r1", "r0"))
+    answer = ProbabilityStore(paths.ensemble("r1") / "oof").read(5)
+    np.testing.assert_allclose(answer, (own + teacher) / 2, atol=0.01)
+    ensemble.run("r0", [0, 1], ["unet"], joined, "none")
+    assert read_json(paths.ensemble("r0") / "weights.json")["weights"] == {"unet": 1.0}
 
 
 def test_probabilities_of_another_class_list_are_refused(tiny_round: Path) -> None:

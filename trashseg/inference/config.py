@@ -36,6 +36,9 @@ class EnsembleConfig(Section):
     weights: Literal["equal", "member", "class"] = Field(
         "member", description="equal, or fitted out of fold: one for each member, or for each member and class"
     )
+    with_teacher: bool = Field(
+        False, description="the teacher round's networks are members, too; out of fold they know no more than its own"
+    )
     fit_pixels: int = Field(1_000_000, ge=1000, description="out-of-fold pixels that weights are fitted on, at most")
     priority: list[str] = Field(
         default_factory=list, description="classes that win a tied vote, first wins; others follow, rarest first"

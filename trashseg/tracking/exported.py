@@ -52,6 +52,8 @@ def read_exported() -> Exported:
     files = {paths.EXPORT / name: (int(f["trained_size"][0]), int(f["trained_size"][1])) for name, f in facts.items()}
     folds_json = paths.FOLDS / "folds.json"
     step = scored_step([path.stem for path in files], read_folds(folds_json).k)
+    if step == "ensemble":
+        _alone(paths.ensemble(round_id) / "weights.json")
     steps = read_steps(paths.evaluate(round_id))
     if step not in steps:
         where = paths.evaluate(round_id) / "oof" / "metrics.json"
@@ -59,6 +61,13 @@ def read_exported() -> Exported:
     measured_on = digest([folds_json, paths.DATASET / "train_all.json"])
     classes = [str(name) for name in next(iter(facts.values()))["classes"]]
     return Exported(round_id, step, files, classes, steps[step]["oof_miou"], measured_on)
+
+
+def _alone(path: Path) -> None:
+    """The ensemble that was scored has no other members than its round's own networks."""
+    others = [name for name in read_json(path)["weights"] if "/" in name] if path.is_file() else []
+    if others:
+        raise InputError(f"{path}: scored together with {others[0]}, which is not exported (ensemble.with_teacher)")
 
 
 CONTENT = "content"
