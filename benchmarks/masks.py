@@ -102,11 +102,19 @@ def measure_jobs(path: Path, work: Path) -> None:
     coco = load_coco(path)
     none = Coco(coco.images, [], [])
     names = [f"{row['id']}.png" for row in coco.images]
+    half = coco.subset(row["id"] for row in coco.images[::2])
+    write_masks(half, Coco(half.images, [], []), names[::2], work / "half", CONTEST, False, "paint", 1)
+    print(f"  {len(half.images)} images: peak memory {peak_mib():.0f} MiB")
     for jobs in sorted({1, cores()}):
         start = time.perf_counter()
         write_masks(coco, none, names, work / f"jobs{jobs}", CONTEST, False, "paint", jobs)
         print(f"  {len(names)} images, jobs {jobs}: {time.perf_counter() - start:.1f} s")
-    print(f"  peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(f"  {len(names)} images: peak memory {peak_mib():.0f} MiB")
+
+
+def peak_mib() -> float:
+    """The most memory this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ cache of Prefect's beside it went wrong (an output deleted, the state still
 `Cached`).
 """
 
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -36,6 +37,14 @@ _DVC_CHATTER = (
     "dvc config core.autostage",
     "Use `dvc push`",
 )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Prefect repeats a state that a task returned as failed, an empty traceback beneath; the stage has said it."""
+    return not str(record.msg).startswith("Task run failed with state")
+
+
+logging.getLogger("prefect.task_runs").addFilter(_is_news)
 
 
 class StageFailed(RuntimeError):

@@ -1,15 +1,20 @@
 """`trashseg folds`, `oversample` and `copy-paste` on a user's own file: category ids of its own, ids with gaps."""
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from trashseg.commands.copy_paste import copy_paste
+from trashseg.commands.doctor import doctor
 from trashseg.commands.folds import folds
+from trashseg.commands.masks import masks
 from trashseg.commands.oversample import oversample
+from trashseg.commands.to_coco import to_coco
 from trashseg.data.folds import read_folds
 from trashseg.errors import InputError
 from trashseg.io import read_json, read_mask, write_image, write_json
@@ -134,11 +139,19 @@ def test_flags_out_of_range_are_named(own: Path, tmp_path: Path) -> None:
         copy_paste(own / "train.json", images=own / "photos", out=tmp_path / "x", max_cover=3)
 
 
+@pytest.mark.parametrize("verb", [copy_paste, doctor, folds, masks, oversample, to_coco])
+def test_every_flag_is_explained_by_example(verb: Callable[..., None]) -> None:
+    text = inspect.getdoc(verb) or ""
+    flags = [name for name, flag in inspect.signature(verb).parameters.items() if flag.kind is flag.KEYWORD_ONLY]
+    names = ["--json" if flag == "as_json" else f"--{flag.replace('_', '-')}" for flag in flags]
+    assert [name for name in names if name not in text and name.replace("--", "--no-") not in text] == []
+
+
 def test_help_explains_by_example_and_imports_nothing_heavy() -> None:
     code = (
         "import sys; from trashseg.cli import app\n"
-        "for verb in ('folds', 'oversample', 'copy-paste'): app([verb, '--help'], exit_on_error=False, "
-        "result_action='return_value')\n"
+        "for verb in ('doctor', 'masks', 'folds', 'oversample', 'copy-paste', 'to-coco'):\n"
+        "    app([verb, '--help'], exit_on_error=False, result_action='return_value')\n"
         "assert not {'torch', 'pandas', 'cv2', 'numpy'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -2,11 +2,15 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trashseg.data.coco import load_coco, read_coco, write_coco
-from trashseg.data.coco_checks import check_coco
+from trashseg.data.coco_checks import check_and_keep, check_coco
+from trashseg.data.segmentation import mask_of, rle_of
 from trashseg.errors import InputError
 
 SOUND = {
@@ -107,6 +111,33 @@ def test_hostile_files_are_named_not_crashed_on(name, tmp_path):
     path.write_text(json.dumps(value))
     with pytest.raises(InputError, match=r"x\.json: "):
         read_coco(path)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+JUNK = st.recursive(LEAVES, lambda deeper: st.lists(deeper, max_size=8) | st.dictionaries(st.text(max_size=6), deeper))
+PLACES = [(section, key) for section in SOUND for key in sorted({key for row in SOUND[section] for key in row})]
+PLACES += [("annotations", key) for key in ("iscrowd", "bbox", "counts")]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(PLACES), st.integers(0, 1), JUNK)
+def test_anything_anywhere_is_survived(place, row, junk):
+    section, key = place
+    value = changed(section, min(row, len(SOUND[section]) - 1), **{key: junk})
+    if key == "counts":
+        value = changed("annotations", row, segmentation={"size": [10, 20], "counts": junk})
+    findings, rows = check_and_keep(value, Path("x.json"), 64)
+    json.dumps([finding.row() for finding in findings])
+    for annotation in rows.annotations:  # what is kept can be worked with
+        height, width = next((i["height"], i["width"]) for i in rows.images if i["id"] == annotation["image_id"])
+        assert mask_of(rle_of(annotation["segmentation"], height, width)).shape == (height, width)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JUNK | st.fixed_dictionaries({"images": JUNK, "annotations": JUNK, "categories": JUNK}))
+def test_any_document_is_survived(value):
+    findings, _ = check_and_keep(value, Path("x.json"), 64)
+    assert findings
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from PIL import Image
 
 from trashseg.cli import app
 from trashseg.data.doctor import examine
-from trashseg.data.doctor_page import write_page
+from trashseg.data.doctor_page import worst_first, write_page
+from trashseg.data.findings import Finding
 from trashseg.errors import InputError
 from trashseg.io import write_image
 
@@ -140,6 +141,24 @@ def test_the_command(dataset, capsys):
     with pytest.raises(SystemExit, match="1"):
         app(["doctor", str(dataset), "--json", "--jobs", "1"], result_action="return_value")
     assert json.loads(capsys.readouterr().out)["kinds"] == {"missing-file": 1}
+
+
+def test_many_findings_of_a_kind_are_counted_not_all_printed(dataset, capsys):
+    for number in range(3):
+        (dataset / f"{number}.png").unlink()
+    with pytest.raises(SystemExit, match="1"):
+        app(["doctor", str(dataset), "--show", "2", "--jobs", "1"], result_action="return_value")
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("is no file" in line for line in lines) == 2
+    assert "error: and 1 more of kind missing-file (--show 3 prints them all)" in lines
+    assert lines[-1].startswith("3 errors")
+
+
+def test_the_worst_of_each_kind_come_first():
+    findings = [
+        Finding("warning", kind, "", "", "", amount) for kind, amount in (("a", 1), ("a", 9), ("a", 5), ("b", 2))
+    ]
+    assert [finding.amount for finding in worst_first(findings)] == [9, 2, 5, 1]
 
 
 def test_no_dataset_at_all(tmp_path):

@@ -61,6 +61,7 @@ def test_any_bytes_are_decoded_or_refused(text):
         ({"size": [2, 3], "counts": "o"}, "ends within"),
         ({"size": [2, 3], "counts": ""}, "sum to 0"),
         ({"counts": "6"}, "expected RLE"),
+        ({"size": [2, 3], "count": [6]}, "expected RLE"),
         ({"size": 6, "counts": "6"}, "RLE size is 6"),
     ],
 )

@@ -1,5 +1,6 @@
 """Splits: balance and no leak for any table, every method; a user's own split; the three labels."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from trashseg.data.balance import balance_report, shares, table_lines, unavoidable
 from trashseg.data.split import METHODS, assign_folds, given_folds
+from trashseg.data.split_greedy import Dealt, greedy_folds, weighted_shares
 from trashseg.data.split_table import SplitTable, group_codes, rarest_class, split_table, three_labels
 from trashseg.errors import InputError
 from trashseg.io import write_json
@@ -73,6 +75,17 @@ def test_greedy_is_far_more_even_than_the_others() -> None:
     assert worst["greedy"] <= 0.25 * min(worst["iterstrat"], worst["stratified"], worst["kfold"])
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_few_groups_are_dealt_as_well_as_can_be(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels_NC = (rng.random((10, 4)) < [1, 0.7, 0.5, 0.3]) * rng.lognormal(7, 1.5, (10, 4)).astype(np.int64)
+    table = SplitTable(tuple(range(10)), np.arange(10), (pixels_NC > 0).astype(np.int64), pixels_NC)
+    shares_GF = weighted_shares(table)
+    every = [np.array([0, *deal]) for deal in product((0, 1), repeat=9) if any(deal)]
+    least = min(Dealt(shares_GF, folds_G, 2).cost() for folds_G in every)
+    assert Dealt(shares_GF, greedy_folds(table, 2, seed), 2).cost() == pytest.approx(least)
+
+
 def test_unavoidable_is_what_one_heavy_image_forces() -> None:
     pixels_NC = np.array([[80, 5], [10, 5], [10, 0]])
     table = SplitTable((1, 2, 3), np.arange(3), (pixels_NC > 0).astype(np.int64), pixels_NC)
@@ -128,6 +141,22 @@ def test_own_split_is_checked(tmp_path: Path, own: object, message: str) -> None
     write_json(tmp_path / "own.json", own)
     with pytest.raises(InputError, match=message):
         given_folds(tmp_path / "own.json", tiny(), 2, {})
+
+
+def test_own_split_by_validation_files_made_elsewhere(tmp_path: Path) -> None:
+    names = {f"{i}.jpg": i for i in range(4)}
+    for fold, held in enumerate((["2.jpg", "3.jpg"], ["0.jpg", "1.jpg"])):
+        rows = [{"id": 900 + at, "file_name": name} for at, name in enumerate(held)]
+        write_json(tmp_path / f"kfold_{fold}_val.json", {"images": rows})
+    assert given_folds(tmp_path, tiny(), 2, names).assignment == {0: 1, 1: 1, 2: 0, 3: 0}
+    with pytest.raises(InputError, match=r"kfold_2_val\.json: no such file"):
+        given_folds(tmp_path, tiny(), 3, names)
+    write_json(tmp_path / "kfold_1_val.json", {"images": [{"file_name": "2.jpg"}]})
+    with pytest.raises(InputError, match=r"image '2\.jpg' is held out in fold 0, too"):
+        given_folds(tmp_path, tiny(), 2, names)
+    write_json(tmp_path / "kfold_1_val.json", [1])
+    with pytest.raises(InputError, match="expected a COCO file with images"):
+        given_folds(tmp_path, tiny(), 2, names)
 
 
 def test_own_split_by_id_name_or_our_own_file(tmp_path: Path) -> None:

@@ -14,15 +14,63 @@ ENCODER = "tu-tf_mobilenetv3_small_minimal_100"
 LITE = "tu-tf_efficientnet_lite0"
 
 
+CNN, PYRAMID, SWIN, VIT = ENCODER, "mit_b0", "tu-swin_tiny_patch4_window7_224", "tu-vit_tiny_patch16_224"
+DILATED = "cannot be dilated, as this decoder wants it"
+
+REFUSED = {
+    ("deeplabv3", SWIN): DILATED,
+    ("deeplabv3plus", SWIN): DILATED,
+    ("pan", SWIN): DILATED,
+    ("linknet", PYRAMID): "smp has no such pair",
+    ("unetplusplus", PYRAMID): "smp has no such pair",
+    ("dpt", PYRAMID): "DPT takes timm's encoders alone",
+    **{(name, VIT): "a plain ViT has one scale; DPT is made for it" for name in ARCHITECTURES if name != "dpt"},
+}
+"""Pairs that do not exist, and why."""
+
+
+@pytest.mark.parametrize("encoder", [CNN, PYRAMID, SWIN, VIT])
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
-def test_every_decoder_gives_logits_of_the_images_size(name: str) -> None:
-    encoder = "tu-vit_tiny_patch16_224" if name == "dpt" else ENCODER
-    network = build_network(Architecture(name, encoder, {"encoder_depth": 4} if name == "dpt" else {}), 5).eval()
-    side = {"dpt": 224, "pan": 128}.get(name, 64)
-    with torch.no_grad():
-        logits_BCHW = network(torch.zeros(1, 3, side, side, dtype=torch.uint8))
-    assert logits_BCHW.shape == (1, 5, side, side)
+def test_every_decoder_learns_over_convolutions_and_transformers(name: str, encoder: str) -> None:
+    architecture = Architecture(name, encoder)
+    if (name, encoder) in REFUSED:
+        with pytest.raises(InputError, match=f"network {name} over {encoder}: "):
+            build_network(architecture, 5)
+        return
+    network = build_network(architecture, 5).train()
+    side = 128 if name == "pan" else 64
+    check_size((side, side), network, encoder)
+    logits_BCHW = network(torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8))
+    assert logits_BCHW.shape == (2, 5, side, side)
     assert not (logits_BCHW.sum(1) - 1).abs().max() < 1e-3  # no softmax
+    logits_BCHW.square().mean().backward()
+    reached = [name for name, value in network.encoder.named_parameters() if value.grad is not None]
+    assert reached and all(value.grad is not None for value in network.body.segmentation_head.parameters())
+
+
+@pytest.mark.parametrize("encoder", [SWIN, VIT])
+def test_transformers_take_images_of_any_size(encoder: str) -> None:
+    network = build_network(Architecture("dpt", encoder), 3).eval()
+    for height, width in ((64, 96), (160, 64)):
+        with torch.no_grad():
+            assert network(torch.zeros(1, 3, height, width, dtype=torch.uint8)).shape == (1, 3, height, width)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "size", "batch", "message"),
+    [
+        ("pan", CNN, 64, 2, "64x64 in batches of 2 does not fit PAN over encoder .*: Given input size"),
+        ("deeplabv3plus", CNN, 64, 1, "in batches of 1 does not fit DeepLabV3Plus .*more than 1 value per channel"),
+        ("unet", "tu-maxvit_nano_rw_256", 64, 2, "does not fit Unet .*must be divisible by window"),
+    ],
+)
+def test_a_size_that_does_not_fit_is_told_before_training(
+    name: str, encoder: str, size: int, batch: int, message: str
+) -> None:
+    network = build_network(Architecture(name, encoder), 3)
+    with pytest.raises(InputError, match=message):
+        check_size((size, size), network, encoder, batch)
+    assert next(network.parameters()).device.type == "cpu"
 
 
 def test_the_normalisation_is_the_encoders_own() -> None:

@@ -115,6 +115,45 @@ def test_killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes(trained:
     assert content(work) == content(trained)
 
 
+@pytest.mark.parametrize("changes", [{"soup": 3, "epochs": 4}, {"patience": 1, "epochs": 6, "learning_rate": 1e-9}])
+def test_killed_again_and_again_it_ends_with_the_same_bytes(work: Path, changes: dict[str, object]) -> None:
+    """A fork for each life: killed at another moment each time, before, in and behind the writing of a checkpoint."""
+    run("r0", "none", **changes)
+    expected = content(work)
+    shutil.rmtree(work / paths.train("r0", "unet", 0))
+    ends = []
+    for delay_s in (0.0, 0.002, 0.01, 0.03, 0.08, 0.2, 0.5, 60.0, 60.0):
+        ends.append(one_life(work, delay_s, changes))
+        if ends[-1] == 0:
+            break
+    assert ends[-1] == 0 and -signal.SIGKILL in ends
+    assert content(work) == expected
+    assert not list((work / ".trashseg/checkpoints").iterdir())
+
+
+def one_life(work: Path, delay_s: float, changes: dict[str, object]) -> int:
+    """Train in a fork until `delay_s` behind its next checkpoint, then kill it; gives how it ended."""
+    before = stamps(work)
+    child = os.fork()
+    if child == 0:
+        try:
+            run("r0", "none", **changes)
+        finally:
+            os._exit(0 if (work / paths.train("r0", "unet", 0) / "metrics.json").is_file() else 1)
+    while stamps(work) == before and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        time.sleep(0.0005)
+    deadline = time.monotonic() + delay_s
+    while time.monotonic() < deadline and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        time.sleep(0.0005)
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def stamps(work: Path) -> list[int]:
+    """When each checkpoint was last written."""
+    return [path.stat().st_mtime_ns for path in work.glob(".trashseg/checkpoints/*/last.ckpt")]
+
+
 def test_loading_processes_change_no_byte(trained: Path, work: Path) -> None:
     run("r0", "none", workers=2)
     kept = content(work)

@@ -27,7 +27,10 @@ def test_every_step_is_a_run_and_sorts_by_score(checkout: Path, evaluation: Path
     assert [item.path for item in client.list_artifacts(runs[0].info.run_id, "oof")] == [
         "oof/confusion.csv",
         "oof/metrics.json",
+        "oof/plots",
     ]
+    plots = client.list_artifacts(runs[0].info.run_id, "oof/plots")
+    assert [item.path for item in plots] == ["oof/plots/confusion.svg"]
 
 
 def test_experiment_has_the_view_that_compares_steps(checkout: Path, evaluation: Path) -> None:

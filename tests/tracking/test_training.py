@@ -10,8 +10,10 @@ import pytest
 
 from trashseg import tracking
 from trashseg.classes import named, write_classes
+from trashseg.io import read_image
 from trashseg.tracking.store import connect
 from trashseg.tracking.training import read_history
+from trashseg.training.module import Answer
 
 
 def _run(run_id: str | None):
@@ -65,6 +67,19 @@ def test_resumed_training_continues_its_run_without_doubling_epochs(checkout: Pa
         again.finish(model_folder)
     assert again.run_id == run.run_id
     assert [m.step for m in connect()[0].get_metric_history(run.run_id, "train_loss")] == [0, 1, 2]
+
+
+def test_answers_are_shown_once_for_each_epoch(checkout: Path) -> None:
+    blank = np.zeros((8, 8), np.uint8)
+    answer = Answer(np.zeros((8, 8, 3), np.uint8), blank, blank + 1)
+    with tracking.training_run("r0", "unet", 0, state=Path("s"), params={}) as run:
+        for epoch in (9, 9, 19):
+            run.log_answers(epoch, [answer, answer])
+        run.log_answers(29, [])
+    shown = connect()[0].list_artifacts(run.run_id, "overlays")
+    assert [item.path for item in shown] == ["overlays/epoch_0010.png", "overlays/epoch_0020.png"]
+    sheet_HWC = read_image(Path(connect()[0].download_artifacts(run.run_id, shown[0].path)))
+    assert sheet_HWC.shape == (2 * 8 + 6, 3 * 8 + 2 * 6, 3)
 
 
 def test_failed_training_is_marked(checkout: Path) -> None:

@@ -46,9 +46,9 @@ def copy_paste(
     json
         COCO file of labelled images.
     images
-        Folder that the file's `file_name`s start from.
+        Folder that the file's `file_name`s start from: --images photos/
     out
-        Folder for the set.
+        Folder for the set: --out pasted/
     count
         Images to make: --count 1500
     patch_classes
@@ -57,43 +57,44 @@ def copy_paste(
     excluded_classes
         Neither image holds any of these: --excluded-classes Paper --excluded-classes "Plastic bag"
     only_patch_classes
-        Paste the objects of the patch classes alone, not all objects of the image.
+        Paste the objects of the patch classes alone, not all objects of the image: --only-patch-classes
     quota
         At least so many of the images get an object of the class: --quota.Battery 50 --quota.Clothing 100
     jitter
-        Large-scale jittering: none, patch (what is pasted), both (also the image under it; what it uncovers is 255).
+        Large-scale jittering: --jitter none, --jitter patch (what is pasted), or --jitter both (also the image under
+        it; what it uncovers is 255).
     jitter_min
-        Smallest scale of the jittering: 0.2 is a fifth.
+        Smallest scale of the jittering: --jitter-min 0.2 is a fifth.
     jitter_max
-        Largest scale of the jittering: 2 is double.
+        Largest scale of the jittering: --jitter-max 2 is double.
     large_px
-        A patch of more pixels is shrunk to half size; 20000 suits images of 512x512.
+        A patch of more pixels is shrunk to half size: --large-px 20000 suits images of 512x512.
     small_px
-        A patch of fewer pixels is enlarged to double size.
+        A patch of fewer pixels is enlarged to double size: --small-px 5000
     flip
-        Chance of a horizontal flip of the patch: 0.5 is every other one.
+        Chance of a horizontal flip of the patch: --flip 0.5 is every other one.
     turn
         Turn patches of middle size by quarters and flip them; --no-turn leaves them upright.
     placement
-        own: where the patch was in its own image. random: anywhere it fits.
+        --placement own: where the patch was in its own image. --placement random: anywhere it fits.
     max_cover
-        At most this share of an object already there is covered: 0.6 leaves 40 % of it.
+        At most this share of an object already there is covered: --max-cover 0.6 leaves 40 % of it.
     min_visible_px
-        No object, pasted or covered, shows fewer pixels than this.
+        No object, pasted or covered, shows fewer pixels than this: --min-visible-px 100
     soft_edge_px
-        Width of the blend at a pasted edge: 0 is a hard cut.
+        Width in px of the blend at a pasted edge: --soft-edge-px 2. 0 is a hard cut.
     attempts
-        Placements tried for one pair of images before another pair is drawn.
+        Placements tried for one pair of images before another pair is drawn: --attempts 20
     format
-        Of the images: jpg (quality 95) or png.
+        Of the images: --format jpg (quality 95), or --format png.
     ignore
         Categories that become 255 instead of a class: --ignore UNKNOWN
     fold
         Written into lineage.json, for sets made per fold: --fold 2
     seed
-        Another number gives other images; the same gives the same bytes, whatever --jobs.
+        Another number gives other images: --seed 1. The same gives the same bytes, whatever --jobs.
     jobs
-        Processes; 0 uses every core.
+        Processes: --jobs 4. 0 uses every core.
     """
     from trashseg.commands.synthesis import labelled_files, settings
     from trashseg.data.synthesis_config import CopyPasteConfig

@@ -31,28 +31,29 @@ def folds(
     json
         COCO file with polygons or RLE. The images themselves are needed for --images alone.
     out
-        Folder for the files.
+        Folder for the files: --out mine/folds
     k
         Number of folds: --k 5 holds out a fifth of the images in each.
     method
-        greedy: equal pixels and images of every class. iterstrat: multi-label stratification over each image's rarest
-        class, number of classes and number of annotations. stratified: over the rarest class alone. kfold: at random.
+        --method greedy: equal pixels and images of every class. iterstrat: multi-label stratification over each
+        image's rarest class, number of classes and number of annotations. stratified: over the rarest class alone.
+        kfold: at random.
     group_by
         Key of the image rows whose images stay together: --group-by video. Without it every image is on its own.
     images
-        Folder that the file's `file_name`s start from: near-duplicates found among the photos stay together, too, for
-        a photo trained on and its twin held out would flatter every score.
+        Folder that the file's `file_name`s start from: --images photos/. Near-duplicates found among the photos then
+        stay together, too: a photo trained on and its twin held out would flatter every score.
     near_duplicate_bits
-        How many of the 256 bits of two photos' hashes may differ in near-duplicates: 24 is stricter.
+        How many of the 256 bits of two photos' hashes may differ: --near-duplicate-bits 24 is stricter.
     given
-        Your own split instead: --given mine.json, a JSON file {file_name or image id: fold}. It is checked, and
-        reported on like any.
+        Your own split instead: --given mine.json, a JSON file {file_name or image id: fold}, or --given folder/ of
+        kfold_0_val.json, kfold_1_val.json ... It is checked, and reported on like any.
     seed
         Another number gives another split: --seed 1
     ignore
         Categories that count for no class: --ignore UNKNOWN --ignore Other
     jobs
-        Processes that count pixels; 0 uses every core.
+        Processes: --jobs 4. 0 uses every core.
     """
     from trashseg.data.balance import balance_report, table_lines
     from trashseg.data.balance_plot import balance_svg

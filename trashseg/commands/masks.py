@@ -27,17 +27,17 @@ def masks(
     json
         COCO file with polygons or RLE. The images themselves are not needed.
     out
-        Folder for the masks.
+        Folder for the masks: --out mine/masks
     seam_repair
-        Fill background cracks one pixel wide between touching objects.
+        Fill background cracks one pixel wide between touching objects: --seam-repair. The report counts the pixels.
     crowd
-        What iscrowd regions become: paint (their class) or ignore (255).
+        What iscrowd regions become: --crowd paint (their class) or --crowd ignore (255).
     ignore
         Categories that become 255 instead of a class: --ignore UNKNOWN --ignore Other
     name_by
-        file: masks are named like the images. id: 17.png for the image of id 17.
+        --name-by file: masks are named like the images. --name-by id: 17.png for the image of id 17.
     jobs
-        Processes; 0 uses every core.
+        Processes: --jobs 4. 0 uses every core.
     """
     from trashseg.classes import write_classes
     from trashseg.data.coco import Coco

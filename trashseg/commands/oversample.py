@@ -40,42 +40,42 @@ def oversample(
     json
         COCO file of labelled images.
     images
-        Folder that the file's `file_name`s start from.
+        Folder that the file's `file_name`s start from: --images photos/
     out
-        Folder for the set.
+        Folder for the set: --out rare/
     count
         Images to make: --count 500
     rare_classes
         Classes whose objects are pasted; repeat for more: --rare-classes Battery --rare-classes Clothing. Without
         any: those with at most half as many objects as the median class.
     min_area_px
-        Smallest object worth pasting: 5000 suits images of 512x512.
+        Smallest object worth pasting: --min-area-px 5000 suits images of 512x512.
     background_classes
         Classes that an image pasted onto may hold: --background-classes Glass. Without any: all but the rare ones.
     max_annotations
-        Most annotations an image pasted onto may have: 1 takes images of a single object.
+        Most annotations an image pasted onto may have: --max-annotations 1 takes images of a single object.
     flip
-        Chance of a horizontal flip of the result.
+        Chance of a horizontal flip of the result: --flip 0.5 is every other one.
     elastic
-        Chance that the result is bent.
+        Chance that the result is bent: --elastic 0.5
     elastic_px
-        Typical displacement of the bending: 8 is gentle at 512x512.
+        Typical displacement of the bending: --elastic-px 8 is gentle at 512x512.
     max_cover
-        At most this share of an object already there is covered.
+        At most this share of an object already there is covered: --max-cover 0.6 leaves 40 % of it.
     min_visible_px
-        No object, pasted or covered, shows fewer pixels than this.
+        No object, pasted or covered, shows fewer pixels than this: --min-visible-px 100
     soft_edge_px
-        Width of the blend at a pasted edge: 0 is a hard cut.
+        Width in px of the blend at a pasted edge: --soft-edge-px 2. 0 is a hard cut.
     format
-        Of the images: jpg (quality 95) or png.
+        Of the images: --format jpg (quality 95), or --format png.
     ignore
         Categories that become 255 instead of a class: --ignore UNKNOWN
     fold
         Written into lineage.json, for sets made per fold: --fold 2
     seed
-        Another number gives other images; the same gives the same bytes, whatever --jobs.
+        Another number gives other images: --seed 1. The same gives the same bytes, whatever --jobs.
     jobs
-        Processes; 0 uses every core.
+        Processes: --jobs 4. 0 uses every core.
     """
     from trashseg.commands.synthesis import labelled_files, settings
     from trashseg.data.synthesis_config import OversampleConfig

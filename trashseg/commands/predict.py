@@ -67,7 +67,8 @@ def predict(
     with Results(out, members.classes, probabilities) as results:
         for answer in members.answers(found, max_megapixels, upright):
             results.add(answer.name, str(found[answer.name]), answer.image_HWC, answer.probabilities_CHW)
-    print(f"{results.count} photos: {out / 'masks'}, {out / 'overlays'}, {out / 'shares.json'}")
+    if results.count:
+        print(f"{results.count} photos: {out / 'masks'}, {out / 'overlays'}, {out / 'shares.json'}")
     if members.unread:
         more = f" (and {len(members.unread) - 1} more)" if len(members.unread) > 1 else ""
         raise InputError(f"{members.unread[0]}{more}")

@@ -32,24 +32,25 @@ def to_coco(
     masks
         Folder of PNG masks (8-bit palette or grey), sub-folders too.
     out
-        COCO file to write.
+        COCO file to write: --out labels.json
     add
-        COCO file to append to; new ids start beyond its own, and it is left as it is.
+        COCO file to append to: --add train.json. New ids start beyond its own, and it is left as it is.
     classes
-        classes.json with the names of the indices (`trashseg masks` writes it); without it, the one in MASKS, or else
-        the eleven classes of the contest.
+        Names of the indices: --classes mine/classes.json, as `trashseg masks` writes it. Without it, the one in MASKS,
+        or else the eleven classes of the contest.
     images
-        Folder of the photos, to name FOLDER/NAME.jpg for the mask FOLDER/NAME.png; without it masks name themselves.
+        Folder of the photos: --images photos/ names FOLDER/NAME.jpg for the mask FOLDER/NAME.png. Without it masks name
+        themselves.
     form
-        rle or polygon.
+        --form rle, or --form polygon: holes are joined to the outline around them, parts are polygons of their own.
     tolerance_px
-        How far a polygon's outline may move to save corners: 0 is exact.
+        How far a polygon's outline may move to save corners: --tolerance-px 1. 0 is exact.
     whole_classes
-        All pixels of a class in one annotation instead of one per object.
+        All pixels of a class in one annotation instead of one per object: --whole-classes
     min_area_px
-        Smaller objects are left out.
+        Smaller objects are left out: --min-area-px 20
     jobs
-        Processes; 0 uses every core.
+        Processes: --jobs 4. 0 uses every core.
     """
     from trashseg.classes import CONTEST, read_classes
     from trashseg.data.coco import read_coco, write_coco

@@ -52,8 +52,10 @@ class _Checker:
         self.pixels: dict[int, int] = {}
         self.category_names: list[dict[str, Any]] = []
 
-    def found(self, kind: str, subject: str, message: str, severity: Severity = "error") -> Finding:
-        return Finding(severity, kind, self.where, subject, message)
+    def found(
+        self, kind: str, subject: str, message: str, severity: Severity = "error", amount: float = 0.0
+    ) -> Finding:
+        return Finding(severity, kind, self.where, subject, message, amount)
 
     def file(self, value: object) -> Iterator[Finding]:
         if not isinstance(value, dict):
@@ -165,9 +167,11 @@ class _Checker:
         elif pixels == 0:
             yield self.found("empty", subject, "covers no pixel", "warning")
         elif abs(area - pixels) > MAX_AREA_MISMATCH * max(pixels, 20):
-            yield self.found("area-mismatch", subject, f"area is {area:g}, its mask has {pixels} px", "warning")
+            message = f"area is {area:g}, its mask has {pixels} px"
+            yield self.found("area-mismatch", subject, message, "warning", abs(area - pixels) / max(pixels, 20))
         if outside := _outside(row["segmentation"], height, width):
-            yield self.found("outside", subject, f"a polygon reaches {outside:.1f} px out of the image", "warning")
+            message = f"a polygon reaches {outside:.1f} px out of the image"
+            yield self.found("outside", subject, message, "warning", outside)
 
 
 def _outside(segmentation: object, height: int, width: int) -> float:

@@ -3,7 +3,7 @@
 import base64
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trashseg.data.doctor import Diagnosis, Examined, Pair, areas_by_class
+from trashseg.data.findings import Finding
 from trashseg.data.segmentation import mask_of, rle_of
 from trashseg.io import read_image, write_text
 
@@ -81,20 +82,33 @@ def _figure(content: str, caption: str) -> str:
 
 
 def _pictures(diagnosis: Diagnosis) -> Iterator[str]:
-    """Duplicates side by side, then annotations with a finding drawn on their images."""
+    """Duplicates side by side, then annotations with a finding drawn on their images, the worst of each kind first."""
     folders = {str(file.path): file.folder for file in diagnosis.files}
-    shown = [_pair_picture(pair, folders) for pair in diagnosis.pairs[: MAX_PICTURES // 2]]
-    subjects = {finding.subject: finding for finding in diagnosis.findings if finding.subject.startswith("annotation")}
-    for file in diagnosis.files:
-        for row in file.rows.annotations:
-            if len(shown) >= MAX_PICTURES:
-                break
-            finding = subjects.get(f"annotation {row['id']} of image {row['image_id']}")
-            if finding is not None and finding.where == str(file.path):
-                shown.append(_annotation_picture(file, row, finding.sentence()))
+    pairs = sorted(diagnosis.pairs, key=lambda pair: not pair.across)
+    shown = [_pair_picture(pair, folders) for pair in pairs[: MAX_PICTURES // 2]]
+    annotations = {
+        (str(file.path), f"annotation {row['id']} of image {row['image_id']}"): (file, row)
+        for file in diagnosis.files
+        for row in file.rows.annotations
+    }
+    for finding in worst_first(diagnosis.findings):
+        if len(shown) >= MAX_PICTURES:
+            break
+        if (place := (finding.where, finding.subject)) in annotations:
+            shown.append(_annotation_picture(*annotations.pop(place), finding.sentence()))
     pictures = "".join(picture for picture in shown if picture)
     if pictures:
         yield f"<h2>Pictures of the worst</h2>{pictures}"
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, kinds taking turns: first the worst of each kind, then the second worst, and so on."""
+    rank: Counter[str] = Counter()
+    ranked = []
+    for finding in sorted(findings, key=lambda finding: -finding.amount):
+        ranked.append((rank[finding.kind], finding))
+        rank[finding.kind] += 1
+    return [finding for _, finding in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _pair_picture(pair: Pair, folders: dict[str, Path]) -> str:

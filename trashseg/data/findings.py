@@ -11,13 +11,17 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault. `where` is a file, `subject` names the part ("annotation 12"), `kind` is a fixed word for counting."""
+    """One fault. `where` is a file, `subject` names the part ("annotation 12"), `kind` is a fixed word for counting.
+
+    `amount` ranks findings of one kind: the worst has the most.
+    """
 
     severity: Severity
     kind: str
     where: str
     subject: str
     message: str
+    amount: float = 0.0
 
     def sentence(self) -> str:
         """`FILE: annotation 12: a polygon has 2 points, expected at least 3`."""
@@ -25,7 +29,7 @@ class Finding:
 
     def row(self) -> dict[str, str]:
         """As a JSON object."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "amount"}
 
 
 def stop_at_errors(findings: Iterable[Finding]) -> list[Finding]:

@@ -54,7 +54,7 @@ def check_counts(counts: NDArray[np.int64], height: int, width: int) -> None:
 
 def checked_rle(value: object, height: int, width: int) -> Rle:
     """A segmentation given as RLE, text or list of counts, as pycocotools wants it. Raises `ValueError`."""
-    if not isinstance(value, dict) or set(value) < {"size", "counts"}:
+    if not isinstance(value, dict) or not {"size", "counts"} <= set(value):
         raise ValueError("expected RLE {size, counts}")
     size, counts = value["size"], value["counts"]
     if not isinstance(size, list | tuple) or [*size] != [height, width]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,16 +82,13 @@ def check_k(table: SplitTable, k: int) -> None:
 
 
 def given_folds(path: Path, table: SplitTable, k: int, file_names: dict[str, int]) -> Folds:
-    """A user's own split: `folds.json`, or {image id or file_name: fold}.
+    """A user's own split: `folds.json`, {image id or file_name: fold}, or a folder of `kfold_{i}_val.json`.
 
     `file_names` maps each file name to its image id. `InputError` where an
     image is missing or unknown, a fold is outside 0..k-1 or empty, or a group
     straddles two folds.
     """
-    value = read_json(path)
-    rows = value.get("assignment", value) if isinstance(value, dict) else None
-    if not isinstance(rows, dict):
-        raise InputError(f"{path}: expected {{image id or file_name: fold}}, found {type(value).__name__}")
+    rows = _validation_files(path, k) if path.is_dir() else _rows(path)
     ids = {str(image): image for image in table.image_ids} | file_names
     assignment: dict[int, int] = {}
     for name, fold in rows.items():
@@ -101,6 +99,30 @@ def given_folds(path: Path, table: SplitTable, k: int, file_names: dict[str, int
         assignment[ids[name]] = fold
     check_given(path, table, Folds(k, assignment))
     return Folds(k, {image: assignment[image] for image in table.image_ids})
+
+
+def _rows(path: Path) -> dict[str, Any]:
+    value = read_json(path)
+    rows = value.get("assignment", value) if isinstance(value, dict) else None
+    if not isinstance(rows, dict):
+        raise InputError(f"{path}: expected {{image id or file_name: fold}}, found {type(value).__name__}")
+    return rows
+
+
+def _validation_files(folder: Path, k: int) -> dict[str, int]:
+    """The fold of each file name by the COCO files of a split made elsewhere; their ids do not matter."""
+    rows: dict[str, int] = {}
+    for fold in range(k):
+        path = folder / f"kfold_{fold}_val.json"
+        value = read_json(path)
+        try:
+            names = [str(row["file_name"]) for row in value["images"]]
+        except (TypeError, KeyError):
+            raise InputError(f"{path}: expected a COCO file with images of {{file_name}}") from None
+        for name in names:
+            if rows.setdefault(name, fold) != fold:
+                raise InputError(f"{path}: image {name!r} is held out in fold {rows[name]}, too; expected one fold")
+    return rows
 
 
 def check_given(path: Path, table: SplitTable, folds: Folds) -> None:

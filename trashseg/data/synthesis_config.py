@@ -23,7 +23,9 @@ class SplitConfig(Section):
         "near-duplicates; null splits image by image",
     )
     file: str | None = Field(
-        None, description="method given: a file in splits/, either folds.json or {file_name or image id: fold}"
+        None,
+        description="method given: a file in splits/, either folds.json or {file_name or image id: fold}, or a folder "
+        "there of kfold_0_val.json, kfold_1_val.json ...",
     )
 
     @model_validator(mode="after")

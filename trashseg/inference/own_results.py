@@ -60,7 +60,7 @@ class Results:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
-        if kind is not None:
+        if kind is not None or not self.names:
             return
         rows = [
             {"name": name, "file": file, "shares": share.result()}

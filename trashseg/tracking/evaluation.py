@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trashseg.io import read_json
 from trashseg.tracking.pipeline import KIND, PARENT_TAG, create_child, find, parent_run
+from trashseg.tracking.plots import evaluation_plots
 from trashseg.tracking.store import attempt, connect
 from trashseg.tracking.values import clean, log_metrics, numbers, set_tags
 
@@ -72,6 +73,8 @@ def _log_files(client: "MlflowClient", run_id: str, folder: Path) -> None:
     for part in ("oof", "test"):
         if (folder / part).is_dir():
             client.log_artifacts(run_id, str(folder / part), part)
+            for name, svg in evaluation_plots(folder / part).items():
+                client.log_text(run_id, svg, f"{part}/plots/{name}")
 
 
 def log_evaluation(round_id: str, folder: Path) -> None:
@@ -79,8 +82,8 @@ def log_evaluation(round_id: str, folder: Path) -> None:
 
     A step whose scores the store has already, from this pipeline run or an
     earlier one, is not logged again: the table shows each result once.
-    The last step (the most refined) also gets the artefact's files: the
-    confusion matrix and the plots. Never raises.
+    The last step (the most refined) also gets the artefact's files and plots
+    of them. Never raises.
     """
 
     def action() -> None:
