@@ -115,5 +115,9 @@ def test_the_automation_for_zombies_is_there_once(deployed: Toy, environment: di
     from prefect.automations import Automation
 
     from flows.deploy import AUTOMATION
+    from flows.outcomes import OURS
 
-    assert Automation.read(name=AUTOMATION).enabled
+    found = Automation.read(name=AUTOMATION)
+    assert found.enabled
+    expected = found.trigger.expect  # type: ignore[union-attr]
+    assert {f"prefect.flow-run.{name}" for name in (*OURS, "Completed", "Failed", "Crashed")} <= expected
