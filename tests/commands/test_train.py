@@ -116,6 +116,7 @@ def test_bad_keys_are_one_sentence(files: dict[str, Path], key: str, message: st
         train(**files, set_=[key], dry_run=True)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("preset", "millions"), [("contest", (30, 34)), ("transformer", (60, 66))])
 def test_the_presets_for_gpus_fit_together_at_their_real_size(
     files: dict[str, Path], repository: Path, capsys: pytest.CaptureFixture[str], preset: str, millions: tuple[int, int]
