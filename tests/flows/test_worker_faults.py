@@ -76,7 +76,7 @@ class Deployed(SlowToy):
     def ask(self) -> None:
         self.do("-m", "prefect", "deployment", "run", "full-pipeline/local")
 
-    def until_scheduled(self, before: int, seconds: float = 200) -> None:
+    def until_scheduled(self, before: int, seconds: float = 500) -> None:
         """Wait for the server's scheduler, which looks once a minute."""
         deadline = time.monotonic() + seconds
         while len(self.runs()) <= before:
