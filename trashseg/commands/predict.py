@@ -35,6 +35,7 @@ def predict(
         A photo, or a folder whose photos (sub-folders too) are all predicted.
     model
         A model folder with model.json and weights.safetensors. Given several times, the models' answers are averaged.
+        --model champion: those of the champion in MLflow's registry.
     out
         Folder for the results, made where it does not exist.
     flips
@@ -59,11 +60,12 @@ def predict(
     from trashseg.inference.own_photos import find_photos, load_members
     from trashseg.inference.own_results import Results
     from trashseg.inference.predict import View
+    from trashseg.tracking.champion import model_folders
 
     if min(scales) <= 0 or batch_size < 1:
         raise InputError(f"--scales {min(scales):g}, --batch-size {batch_size}: expected numbers above 0")
     found = find_photos(photos)
-    members = load_members(model, View(view == "whole", scales, flips), batch_size, device)
+    members = load_members(model_folders(model), View(view == "whole", scales, flips), batch_size, device)
     with Results(out, members.classes, probabilities) as results:
         for answer in members.answers(found, max_megapixels, upright):
             results.add(answer.name, str(found[answer.name]), answer.image_HWC, answer.probabilities_CHW)
