@@ -34,7 +34,9 @@ class Canvas:
         crowd: Literal["paint", "ignore"] = "paint",
     ) -> NDArray[np.uint8]:
         """As the function `paint`; the mask is valid until the next one is painted."""
-        layers = [(row, VOID if crowd == "ignore" and row.get("iscrowd") else row["category_id"]) for row in annotations]
+        layers = [
+            (row, VOID if crowd == "ignore" and row.get("iscrowd") else row["category_id"]) for row in annotations
+        ]
         layers += [(row, VOID) for row in ignored]
         layers.sort(key=lambda layer: order_of(layer[0]))
         rles = [rle_of(row["segmentation"], *self.mask_HW.shape) for row, _ in layers]
