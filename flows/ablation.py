@@ -35,6 +35,8 @@ Technique = Annotated[str, Field(json_schema_extra={"enum": [*TECHNIQUES]})]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 WHOLE = "all techniques"
+LAST = "select"
+"""The stage at which variants end: what they are scored by is known."""
 OUT = paths.ARTIFACTS / "ablation"
 SAMPLES = 2000
 
@@ -109,9 +111,12 @@ def markdown(cells: Sequence[Mapping[str, str]]) -> str:
 
 
 def keep_experiment(name: str) -> None:
-    """Save the checkout as a DVC experiment: `dvc exp show` lists it, `dvc exp apply` brings it back."""
+    """Save the checkout as a DVC experiment: `dvc exp show` lists it, `dvc exp apply` brings it back.
+
+    Without a target DVC would commit the stages behind `select`, too, with whatever outputs an earlier run left.
+    """
     logger = get_run_logger()
-    saved = run(["dvc", "exp", "save", "--force", "--name", name], logger.debug)
+    saved = run(["dvc", "exp", "save", "--force", "--name", name, LAST], logger.debug)
     if saved.code:
         logger.warning("not kept as a DVC experiment: %s", saved.tail[-1] if saved.tail else "dvc exp save failed")
 
@@ -121,7 +126,7 @@ def run_variant(label: str, seed: int | None, asked: Mapping[str, Any], override
     seeded = {} if seed is None else {"seed": seed}
     name = label if seed is None else f"{label}, seed {seed}"
     pipeline = full_pipeline.with_options(flow_run_name=name)
-    state = pipeline(**asked, overrides={**overrides, **seeded}, until=["select"], return_state=True)
+    state = pipeline(**asked, overrides={**overrides, **seeded}, until=[LAST], return_state=True)
     if not state.is_completed():
         raise NotFinished(name, state)
     keep_experiment("ablation-" + name.replace(",", "").replace(" ", "-"))
