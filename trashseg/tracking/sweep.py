@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from trashseg.classes import named
+from trashseg.tracking.live import TrainingRun
 from trashseg.tracking.pipeline import KIND, PARENT_TAG
 from trashseg.tracking.provenance import git_revision
 from trashseg.tracking.store import attempt, connect
-from trashseg.tracking.training import TrainingRun
 from trashseg.tracking.values import log_metrics, log_params, set_tags
 
 
@@ -56,7 +57,7 @@ class TrialRun:
 
         run_id = attempt(f"trial {number} of {sweep}", begin) if parent is not None else None
         self.what = f"trial {number} of {sweep}"
-        self._run = TrainingRun(run_id, names=names)
+        self._run = TrainingRun(run_id=run_id, classes=named(tuple(names)))
 
     @property
     def run_id(self) -> str | None:
