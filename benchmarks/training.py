@@ -16,6 +16,7 @@ import argparse
 import copy
 import dataclasses
 import functools
+import itertools
 import os
 import statistics
 import tempfile
@@ -49,7 +50,7 @@ class Stopwatch(pl.Callback):
     def __init__(self, clock: Callable[[], float], device: torch.device) -> None:
         self.clock, self.device = clock, device
         self.steps, self.waited, self.begun, self.ended = -1, 0.0, 0.0, 0.0
-        self.made = clock()
+        self.made, self.marks = clock(), list[float]()
 
     def now(self) -> float:
         """The clock, after everything the device was told."""
@@ -64,6 +65,7 @@ class Stopwatch(pl.Callback):
     def on_train_batch_end(self, *_: Any) -> None:
         self.ended = self.now()
         self.steps += 1
+        self.marks.append(self.ended)
         if self.steps == 0:
             self.begun = self.ended
 
@@ -73,9 +75,14 @@ class Stopwatch(pl.Callback):
         self.ended = self.clock()
 
     @property
-    def first(self) -> float:
-        """Seconds from the making of the loop to the end of its first step."""
-        return self.begun - self.made
+    def usual(self) -> float:
+        """Seconds of the median step."""
+        return statistics.median(b - a for a, b in itertools.pairwise(self.marks))
+
+    @property
+    def warm_up(self) -> float:
+        """Seconds in all beyond that of each step at its usual speed."""
+        return self.marks[-1] - self.made - len(self.marks) * self.usual
 
     @property
     def seconds(self) -> float:
@@ -230,10 +237,13 @@ def switches(network: SegmentationNetwork, material: Material, config: TrainConf
 
 
 def pays(plainly: Stopwatch, compiled: Stopwatch) -> None:
-    """Print what the first step of a compiled network costs, and after how many steps it is earned."""
-    cost, gain = compiled.first - plainly.first, plainly.seconds - compiled.seconds
+    """Print how long compiling takes, what each step then gains, and after how many steps the one is earned."""
+    cost, gain = compiled.warm_up - plainly.warm_up, plainly.usual - compiled.usual
     after = f"earned after {cost / gain:.0f} steps" if gain > 0 else "never earned"
-    print(f"    its first step takes {cost:.0f} s longer, a later one {gain * 1000:+.0f} ms less: {after}")
+    print(
+        f"    compiling takes {cost:.0f} s, then the median step {compiled.usual:.3f} s, of the same without "
+        f"{plainly.usual:.3f} s ({plainly.usual / compiled.usual:.2f} times the steps): {after}"
+    )
 
 
 def gpu(network: SegmentationNetwork, examples: list[Example], config: TrainConfig) -> None:
