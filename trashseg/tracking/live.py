@@ -26,7 +26,7 @@ from trashseg.classes import CONTEST, Classes
 from trashseg.io import read_json, write_json
 from trashseg.tracking.pictures import Shown, answer_sheet, confusion_svg
 from trashseg.tracking.provenance import digest
-from trashseg.tracking.store import attempt, connect, tracking_uri
+from trashseg.tracking.store import TrackingOff, attempt, connect, tracking_uri
 from trashseg.tracking.values import clean, log_metrics, log_params, numbers, set_tags
 
 if TYPE_CHECKING:
@@ -105,27 +105,14 @@ class TrainingRun:
             return
 
         def action() -> None:
-            state = checkpoints / STATE
-            self._resume(state)
-            if self.run_id is None:
-                self.run_id = subject.begin()
-                write_json(state, {"run_id": self.run_id, "uri": tracking_uri()})
+            self.run_id = reopened(checkpoints / STATE)
+            if self.run_id is not None:
+                self._shown = epochs_of(self.run_id)
+                return
+            self.run_id = subject.begin()
+            remember(checkpoints / STATE, self.run_id)
 
         attempt(f"training {subject.name}", action)
-
-    def _resume(self, state: Path) -> None:
-        try:
-            kept = read_json(state)
-            if kept["uri"] != tracking_uri():
-                return
-            client = connect()[0]
-            run = client.get_run(kept["run_id"])
-            client.update_run(run.info.run_id, status="RUNNING")
-        except Exception:  # no state, a broken one, or a run that was deleted: a new run is right
-            return
-        curves = [name for name in run.data.metrics if name in ("train_loss", "val_miou", "lr")]
-        self._shown = {m.step for name in curves for m in client.get_metric_history(run.info.run_id, name)}
-        self.run_id = str(run.info.run_id)
 
     def log_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """The figures of one epoch: losses, mIoU, lr, images/s, memory, `iou/INDEX` by class. NaN is left out.
@@ -188,6 +175,33 @@ class TrainingRun:
             return
         status = "FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED"
         attempt("the end of the training", lambda: connect()[0].set_terminated(run_id, status))
+
+
+def remember(state: Path, run_id: str) -> None:
+    """Note a run in a small file, for `reopened`."""
+    write_json(state, {"run_id": run_id, "uri": tracking_uri()})
+
+
+def reopened(state: Path) -> str | None:
+    """The id of the run that `remember` noted, running again; None where this store has none that can go on."""
+    try:
+        kept = read_json(state)
+        if kept["uri"] != tracking_uri():
+            return None
+        run_id = str(kept["run_id"])
+        connect()[0].update_run(run_id, status="RUNNING")
+    except TrackingOff:
+        raise
+    except Exception:  # no state, a broken one, or a run that was deleted: a new run is right
+        return None
+    return run_id
+
+
+def epochs_of(run_id: str) -> set[int]:
+    """The epochs whose figures a run has."""
+    client = connect()[0]
+    curves = [name for name in client.get_run(run_id).data.metrics if name in ("train_loss", "val_miou", "lr")]
+    return {metric.step for name in curves for metric in client.get_metric_history(run_id, name)}
 
 
 def log_folder(client: "MlflowClient", run_id: str, folder: Path, shown: Collection[int] = ()) -> None:
