@@ -4,8 +4,8 @@ Both train the same network in the same precision on batches of the same size
 from the same loader, with the same loss and optimiser; the plain loop is
 forward, backward, clip, step and nothing else. Both take turns in one run. On
 the CPU, CPU seconds are counted, which other work on the machine does not
-change; for what works on several cores at a time (threads, loading processes,
-the compiler), and on a GPU, seconds on the wall's clock.
+change; for what works on several cores at a time (threads, loading processes),
+and on a GPU, seconds on the wall's clock.
 
 Where there is a GPU, the original's way (float32, batches of 5, float images
 normalised on the CPU, no workers) is the peer of everything switched on, and
