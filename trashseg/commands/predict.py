@@ -34,7 +34,8 @@ def predict(
     photos
         A photo, or a folder whose photos (sub-folders too) are all predicted.
     model
-        A model folder with model.json and weights.safetensors. Given several times, the models' answers are averaged.
+        A model folder with model.json and weights.safetensors, or another file of weights in one
+        (model/last.safetensors). Given several times, the models' answers are averaged.
     out
         Folder for the results, made where it does not exist.
     flips

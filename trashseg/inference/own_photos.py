@@ -17,7 +17,7 @@ from trashseg.classes import Classes
 from trashseg.errors import InputError
 from trashseg.inference.predict import Predictor, View, choose_device
 from trashseg.inference.streaming import read_ahead, read_photo
-from trashseg.models.model_folder import DESCRIPTION, load_model
+from trashseg.models.model_folder import DESCRIPTION, folder_and_weights, load_model
 from trashseg.parallel import cores
 from trashseg.progress import track
 
@@ -101,7 +101,8 @@ def load_members(
         network, description = load_model(folder)
         if classes is not None and description.classes.names != classes.names:
             found, expected = ", ".join(description.classes.names), ", ".join(classes.names)
-            raise InputError(f"{folder / DESCRIPTION}: trained for classes {found}; {folders[0]} has {expected}")
+            described = folder_and_weights(folder)[0] / DESCRIPTION
+            raise InputError(f"{described}: trained for classes {found}; {folders[0]} has {expected}")
         classes = description.classes
         predictors.append(Predictor(network, description.image_size, view, where, batch_size, precision))
     if classes is None:
