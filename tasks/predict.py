@@ -30,8 +30,8 @@ GATHERED = Path(".trashseg") / "predict"
 FINGERPRINT = "fingerprint.json"
 
 
-def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig) -> Predictor:
-    """The predictor of a model folder, which must know the dataset's classes."""
+def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig, photos: int) -> Predictor:
+    """The predictor of a model folder, which must know the dataset's classes, for so many photos."""
     network, description = load_model(folder)
     if description.classes.names != names:
         found, expected = ", ".join(description.classes.names), ", ".join(names)
@@ -39,7 +39,7 @@ def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig) ->
     view = View(config.view == "whole", config.scales, config.flips, config.window_overlap)
     device = choose_device(config.device)
     size, single = description.image_size, config.keep_single
-    return Predictor(network, size, view, device, config.batch_size, config.precision, single)
+    return Predictor(network, size, view, device, config.batch_size, config.precision, single, photos)
 
 
 def fingerprint(model_folder: Path, photos: dict[int, Path], config: PredictConfig) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def predict_fold(
         if not path.is_file():
             raise InputError(f"{path}: no such image (id {image_id})")
     claim(folder, fingerprint(model_folder, everything, config))
-    predictor = predictor_of(model_folder, names, config)
+    predictor = predictor_of(model_folder, names, config, len(everything))
     for part, photos in parts.items():
         store = ProbabilityStore(folder / part, names)
         store.folder.mkdir(parents=True, exist_ok=True)

@@ -51,12 +51,12 @@ class Parity:
 
 def export_onnx(network: SegmentationNetwork, path: Path, size: tuple[int, int], opset: int) -> None:
     """Write the network as ONNX; batch, height and width stay open. `size` is only what it is traced with."""
-    network = network.cpu().eval()
+    answering = Answering(network.cpu()).eval()  # the exporter puts a module back to training if it found it so
     example_BHWC = torch.zeros((2, *size, 3), dtype=torch.uint8)
     with atomic(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Answering(network),
+            answering,
             (example_BHWC,),
             str(temporary),
             input_names=[INPUT],
