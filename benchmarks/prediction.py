@@ -31,7 +31,6 @@ from trashseg.models.networks import IMAGENET_MEAN, IMAGENET_STD, Architecture, 
 CLASSES = 11
 FLIPS = ("none", "horizontal", "vertical", "both")
 AXES = {"none": (), "horizontal": (1,), "vertical": (0,), "both": (0, 1)}
-TURNS = 3
 
 
 def one_flip(network: SegmentationNetwork, image_HWC: NDArray[np.uint8], flip: str, device: torch.device) -> Any:
@@ -76,9 +75,11 @@ def seconds(action: Callable[[], object]) -> tuple[float, float]:
     return time.process_time() - start[0], time.perf_counter() - start[1]
 
 
-def compare(title: str, first: Callable[[], object], second: Callable[[], object], images: int, cpu: bool) -> None:
+def compare(
+    title: str, first: Callable[[], object], second: Callable[[], object], images: int, turns: int, cpu: bool
+) -> None:
     """Run both in turns and print their rates."""
-    pairs = [(seconds(first), seconds(second)) for _ in range(TURNS)]
+    pairs = [(seconds(first), seconds(second)) for _ in range(turns)]
     for index, clock in enumerate(("CPU second", "second")):
         if clock == "CPU second" and not cpu:
             continue
@@ -86,7 +87,7 @@ def compare(title: str, first: Callable[[], object], second: Callable[[], object
         ratio = statistics.median(a / b for a, b in zip(naive, mine, strict=True))
         print(
             f"  {title}, photos a {clock}: loop {images / min(naive):.2f}, ours {images / min(mine):.2f}, "
-            f"{min(naive) / min(mine):.2f} times as many (median of {TURNS} turns {ratio:.2f})"
+            f"{min(naive) / min(mine):.2f} times as many (median of {turns} turns {ratio:.2f})"
         )
 
 
@@ -95,7 +96,9 @@ def fresh(parent: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=parent))
 
 
-def measure(images: int, side: int, architecture: Architecture, device: torch.device, batch_size: int) -> None:
+def measure(
+    images: int, side: int, architecture: Architecture, device: torch.device, batch_size: int, turns: int
+) -> None:
     """Print the rates of both ways, and check that they answer alike."""
     torch.manual_seed(0)
     network = build_network(architecture, CLASSES).eval().to(device)
@@ -122,6 +125,7 @@ def measure(images: int, side: int, architecture: Architecture, device: torch.de
                 lambda files=files: loop(network, photos, fresh(parent) if files else None, device),
                 lambda files=files: ours(prepare, photos, fresh(parent) if files else None),
                 images,
+                turns,
                 device.type == "cpu",
             )
 
@@ -135,11 +139,12 @@ def main() -> None:
     parser.add_argument("--encoder", default="timm-mobilenetv3_small_minimal_100", help="e.g. efficientnet-b5")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU, for both sides")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     architecture = Architecture(given.architecture, given.encoder)
-    measure(given.images, given.side, architecture, choose_device(given.device), given.batch_size)
+    measure(given.images, given.side, architecture, choose_device(given.device), given.batch_size, given.turns)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ def test_answers_come_in_order_at_each_photos_own_size(tiny_network: Any) -> Non
 )
 def test_the_batch_size_changes_nothing(tiny_network: Any, view: View) -> None:
     images = photos((64, 64), (80, 100), (64, 64), (150, 90))
-    one_by_one = predict(tiny_network, images, view, 1)
-    for batch_size in (1, 3, 8):
+    one_by_one = predict(tiny_network, images, view)
+    for batch_size in (1, 8):
         for one, many in zip(one_by_one, batched(tiny_network, images, view, batch_size), strict=True):
             np.testing.assert_allclose(one, many, atol=1e-4)
 

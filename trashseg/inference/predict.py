@@ -146,7 +146,9 @@ class Predictor:
         self.photos = photos
         self._fast: Callable[[Tensor], Tensor] | None = None
         if device.type == "cpu" and self.dtype is None and photos * len(view.scales) * len(view.flips) >= MANY_LOOKS:
-            self._fast = fast_network(self.network, self._tile_sizes(), at_once(photos, batch_size)[1])
+            share = at_once(photos, batch_size)[1]
+            with photo_threads(photos, batch_size) as pool:
+                self._fast = pool.submit(fast_network, self.network, self._tile_sizes(), share).result()
         self.window_weight_HW = torch.from_numpy(gaussian_weights(self._window())).to(device)
 
     def probabilities(self, photos: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
