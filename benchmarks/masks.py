@@ -31,6 +31,8 @@ from trashseg.parallel import cores
 
 REAL = Path(os.environ.get("TRASHSEG_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ROUNDS = 3
+MANY = 12_000
+"""Images to share among jobs: a process takes half a second to start."""
 
 
 def usual(coco: COCO, image: Row, source: Path, out: Path) -> None:
@@ -97,9 +99,16 @@ def measure(title: str, path: Path, work: Path) -> None:
     print(f"  ours / bare {ms['ours'] / ms['bare']:.2f} (wanted: at most 1.3); {same} of {len(images)} masks identical")
 
 
+def enlarged(coco: Coco, images: int) -> Coco:
+    """The same images and annotations again and again, under new ids, until there are so many."""
+    rows = [(number, coco.images[number % len(coco.images)]) for number in range(images)]
+    annotations = [{**row, "image_id": number} for number, image in rows for row in coco.annotations_of[image["id"]]]
+    return Coco([{**image, "id": number} for number, image in rows], annotations, coco.categories)
+
+
 def measure_jobs(path: Path, work: Path) -> None:
-    """Wall seconds for all images by number of jobs, and peak memory after half and after all."""
-    coco = load_coco(path)
+    """Wall seconds for many images by number of jobs, and peak memory after half and after all."""
+    coco = enlarged(load_coco(path), MANY)
     none = Coco(coco.images, [], [])
     names = [f"{row['id']}.png" for row in coco.images]
     half = coco.subset(row["id"] for row in coco.images[::2])

@@ -25,8 +25,7 @@ def run(fold: int, config: CopyPasteConfig, seed: int, jobs: int = 0) -> None:
         fold=fold,
         out=copy_paste(fold),
     )
-    made = make_copy_pasted(labelled, config, seed, jobs)
-    print(f"{made} of {config.count} images made in {labelled.out}", file=sys.stderr)
+    print(make_copy_pasted(labelled, config, seed, jobs), file=sys.stderr)
 
 
 def main() -> None:

@@ -25,8 +25,7 @@ def run(fold: int, config: OversampleConfig, seed: int, jobs: int = 0) -> None:
         fold=fold,
         out=oversample(fold),
     )
-    made = make_oversampled(labelled, config, seed, jobs)
-    print(f"{made} of {config.count} images made in {labelled.out}", file=sys.stderr)
+    print(make_oversampled(labelled, config, seed, jobs), file=sys.stderr)
 
 
 def main() -> None:

@@ -89,4 +89,11 @@ def test_unknown_class_names_the_nearest(labelled: Path) -> None:
 def test_excluded_everywhere_makes_nothing(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folds.run(3, "greedy", "group", None, seed=0)
     copy_paste.run(0, TINY.model_copy(update={"excluded_classes": ("Paper",)}), seed=0)
-    assert "0 of 6 images made" in capsys.readouterr().err
+    said = "0 of 6 images made in artifacts/copy_paste/0: 0 training images have an object of "
+    assert said in capsys.readouterr().err
+
+
+def test_a_quota_of_a_class_that_is_nowhere_is_told(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folds.run(3, "greedy", "group", None, seed=0)
+    copy_paste.run(0, TINY.model_copy(update={"quotas": {"Paper": 1, "Battery": 2}}), seed=0)
+    assert "copy_paste.quotas asks for Battery, of which no image" in capsys.readouterr().err

@@ -59,7 +59,9 @@ def test_the_same_seed_gives_the_same_bytes(made: Path) -> None:
     assert first == {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
 
 
-def test_objects_too_small_give_an_empty_set(labelled: Path) -> None:
+def test_objects_too_small_give_an_empty_set(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folds.run(3, "greedy", "group", None, seed=0)
     oversample.run(0, TINY.model_copy(update={"min_area_px": 10_000}), seed=0)
     assert read_json(folder_of(0) / "annotations.json")["images"] == []
+    said = "0 of 5 images made in artifacts/oversample/0: no training image has an object of Paper of at least 10000 px"
+    assert said in capsys.readouterr().err

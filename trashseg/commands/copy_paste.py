@@ -124,4 +124,4 @@ def copy_paste(
         "copy_paste",
     )
     labelled = labelled_files(json, images, out, ignore, fold)
-    print(f"{make_copy_pasted(labelled, config, seed, jobs)} of {count} images made in {out}")
+    print(make_copy_pasted(labelled, config, seed, jobs))

@@ -100,4 +100,4 @@ def oversample(
         "oversample",
     )
     labelled = labelled_files(json, images, out, ignore, fold)
-    print(f"{make_oversampled(labelled, config, seed, jobs)} of {count} images made in {out}")
+    print(make_oversampled(labelled, config, seed, jobs))

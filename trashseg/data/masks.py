@@ -12,11 +12,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trashseg.classes import VOID
-from trashseg.data.rle import Rle, decode_counts
+from trashseg.data.rle import decode_all
 from trashseg.data.segmentation import order_of, rle_of
 
 CRACK_SHARE = 0.4
 """A background pixel is a crack if less than this share of its 3x3 neighbourhood is background."""
+
+
+class Canvas:
+    """Room to paint masks of one size: fresh memory for each would cost as much as the painting."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.columns = bytearray(height * width)
+        self.columns_WH: NDArray[np.uint8] = np.frombuffer(self.columns, np.uint8).reshape(width, height)
+        self.mask_HW: NDArray[np.uint8] = np.empty((height, width), np.uint8)
+
+    def paint(
+        self,
+        annotations: Iterable[dict[str, Any]],
+        ignored: Iterable[dict[str, Any]],
+        crowd: Literal["paint", "ignore"] = "paint",
+    ) -> NDArray[np.uint8]:
+        """As the function `paint`; the mask is valid until the next one is painted."""
+        layers = [
+            (row, VOID if crowd == "ignore" and row.get("iscrowd") else row["category_id"]) for row in annotations
+        ]
+        layers += [(row, VOID) for row in ignored]
+        layers.sort(key=lambda layer: order_of(layer[0]))
+        rles = [rle_of(row["segmentation"], *self.mask_HW.shape) for row, _ in layers]
+        self.columns_WH.fill(0)
+        for counts, (_, value) in zip(decode_all([rle["counts"] for rle in rles]), layers, strict=True):
+            _fill_runs(self.columns, counts, value)
+        # OpenCV transposes several times faster than NumPy copies
+        cv2.transpose(self.columns_WH, self.mask_HW)
+        return self.mask_HW
 
 
 def paint(
@@ -31,20 +60,13 @@ def paint(
     In order of `area`, largest first and ties in file order, so that small
     objects win overlaps. Raises `ValueError` for a segmentation that is unsound.
     """
-    layers = [(row, VOID if crowd == "ignore" and row.get("iscrowd") else row["category_id"]) for row in annotations]
-    layers += [(row, VOID) for row in ignored]
-    columns = bytearray(height * width)
-    for row, value in sorted(layers, key=lambda layer: order_of(layer[0])):
-        _fill_runs(columns, rle_of(row["segmentation"], height, width), value)
-    # OpenCV transposes several times faster than NumPy copies
-    return np.asarray(cv2.transpose(np.frombuffer(columns, np.uint8).reshape(width, height)), np.uint8)
+    return Canvas(height, width).paint(annotations, ignored, crowd)
 
 
-def _fill_runs(columns: bytearray, rle: Rle, value: int) -> None:
-    """Set an RLE's pixels: run by run, four times as fast as decoding a mask and indexing with it."""
-    counts = decode_counts(rle["counts"])
+def _fill_runs(columns: bytearray, counts: NDArray[np.int64], value: int) -> None:
+    """Set an RLE's pixels: run by run, several times as fast as decoding a mask and indexing with it."""
     ends = np.cumsum(counts).tolist()
-    fill = memoryview(bytes([value]) * int(counts[1::2].max(initial=0)))
+    fill = bytearray([value]) * int(counts[1::2].max(initial=0))
     for start, end in zip(ends[::2], ends[1::2], strict=False):
         columns[start:end] = fill[: end - start]
 

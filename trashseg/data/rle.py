@@ -6,6 +6,8 @@ Runs go down the columns: pixel i is row i % height, column i // height, and
 the first run is background.
 """
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -21,25 +23,42 @@ MAX_DIGITS = 7
 
 def decode_counts(text: bytes) -> NDArray[np.int64]:
     """Run lengths of a compressed RLE string, int64. Raises `ValueError` in a sentence's half."""
-    digits = np.frombuffer(text, np.uint8).astype(np.int64) - 48
-    if not len(digits):
-        return np.zeros(0, np.int64)
-    if digits.min() < 0 or digits.max() > 63:
+    return decode_all([text])[0]
+
+
+def decode_all(texts: Sequence[bytes]) -> list[NDArray[np.int64]]:
+    """Run lengths of each of some strings; all of an image at once cost little more than one."""
+    numbers, ends = _numbers(b"".join(texts))
+    runs, start = [], 0
+    for size in accumulate(map(len, texts)):
+        stop = int(np.searchsorted(ends, size))
+        if size and (not stop or ends[stop - 1] != size - 1):
+            raise ValueError("RLE text ends within a number")
+        counts, start = numbers[start:stop], stop
+        for first in (1, 2):  # from the fourth on, a number is the difference to the one two before it
+            np.cumsum(counts[first::2], out=counts[first::2])
+        runs.append(counts)
+    return runs
+
+
+def _numbers(text: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The signed numbers that a string holds, 5 bits a character, and where each ends."""
+    digits = np.frombuffer(text, np.uint8) - np.uint8(48)  # below '0' wraps to above 'o'
+    if digits.max(initial=0) > 63:
         raise ValueError("RLE text holds characters outside '0'..'o'")
-    last = (digits & 32) == 0
-    if not last[-1]:
-        raise ValueError("RLE text ends within a number")
-    ends = np.flatnonzero(last)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    if int((ends - starts).max()) >= MAX_DIGITS:
+    ends = np.flatnonzero(digits < 32)
+    if not len(ends):
+        return np.zeros(0, np.int64), ends
+    lengths = ends + 1
+    lengths[1:] = ends[1:] - ends[:-1]
+    if lengths.max() > MAX_DIGITS:
         raise ValueError("RLE text holds a number of more than 32 bits")
-    place = np.arange(len(digits)) - np.repeat(starts, ends - starts + 1)
-    values = np.add.reduceat((digits & 31) << (5 * place), starts)
-    negative = (digits[ends] & 16) != 0
-    values = np.where(negative, values - (np.int64(1) << (5 * (ends - starts + 1))), values)
-    for first in (1, 2):  # from the fourth on, a number is the difference to the one two before it
-        values[first::2] = np.cumsum(values[first::2])
-    return values
+    starts = ends + 1 - lengths
+    digits = digits[: ends[-1] + 1]
+    place = np.arange(len(digits)) - np.repeat(starts, lengths)
+    numbers = np.add.reduceat((digits & 31).astype(np.int64) << (5 * place), starts)
+    unused = 64 - 5 * lengths  # bits above a number's own, which take its sign
+    return (numbers << unused) >> unused, ends
 
 
 def check_counts(counts: NDArray[np.int64], height: int, width: int) -> None:

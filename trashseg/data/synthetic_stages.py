@@ -8,13 +8,14 @@ from trashseg.classes import Classes
 from trashseg.data.copy_paste import CopyPaste, CopyPastePlan, Variation, copy_paste_pool
 from trashseg.data.oversample import Oversample, OversamplePlan, oversample_sources, oversample_targets
 from trashseg.data.paste import Limits
-from trashseg.data.rare_classes import class_indices, rare_classes
+from trashseg.data.rare_classes import class_indices, held_classes, rare_classes
 from trashseg.data.scenes import SceneFile
 from trashseg.data.synthesis_config import CopyPasteConfig, OversampleConfig
 from trashseg.data.synthetic_set import SetFiles, first_id, make_set
 
 RARE_SHARE_OF_MEDIAN = 0.5
 PATCH_SHARE_OF_MEDIAN = 1.0
+BROKEN_LIMITS = "for the others every place that was tried broke max_cover or min_visible_px"
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Labelled:
     out: Path
 
 
-def make_oversampled(labelled: Labelled, config: OversampleConfig, seed: int, jobs: int) -> int:
-    """Write an oversampled set, and give how many images it has; none where no object is worth pasting."""
+def make_oversampled(labelled: Labelled, config: OversampleConfig, seed: int, jobs: int) -> str:
+    """Write an oversampled set, and say how many images it has; none where no object is worth pasting, and why."""
     rare = class_indices(config.rare_classes, labelled.classes, "oversample.rare_classes")
     rare = rare or rare_classes(labelled.files, RARE_SHARE_OF_MEDIAN)
     background = class_indices(config.background_classes, labelled.classes, "oversample.background_classes")
@@ -50,11 +51,28 @@ def make_oversampled(labelled: Labelled, config: OversampleConfig, seed: int, jo
         oversample_targets(labelled.files, background, config.max_annotations),
     )
     files = _set_files(labelled, "oversample", config.format)
-    return make_set(recipe, plan, config.count, (seed, 1, labelled.fold), files, labelled.fold, jobs)
+    made = make_set(recipe, plan, config.count, (seed, 1, labelled.fold), files, labelled.fold, jobs)
+    return _said(made, config.count, labelled, _no_oversampling(plan, rare, background, config, labelled.classes))
 
 
-def make_copy_pasted(labelled: Labelled, config: CopyPasteConfig, seed: int, jobs: int) -> int:
-    """Write a copy-pasted set, and give how many images it has; none where fewer than two images may take part."""
+def _no_oversampling(
+    plan: OversamplePlan,
+    rare: frozenset[int],
+    background: frozenset[int],
+    config: OversampleConfig,
+    classes: Classes,
+) -> str:
+    """Why images are missing."""
+    if not plan.sources:
+        return f"no training image has an object of {_listed(rare, classes)} of at least {config.min_area_px} px"
+    if not plan.targets:
+        simple = f"at most {config.max_annotations} objects, all of {_listed(background, classes)}"
+        return f"no training image to paste onto, which has {simple}"
+    return BROKEN_LIMITS
+
+
+def make_copy_pasted(labelled: Labelled, config: CopyPasteConfig, seed: int, jobs: int) -> str:
+    """Write a copy-pasted set, and say how many images it has; none where fewer than two may take part, and why."""
     patch = class_indices(config.patch_classes, labelled.classes, "copy_paste.patch_classes")
     patch = patch or rare_classes(labelled.files, PATCH_SHARE_OF_MEDIAN)
     excluded = class_indices(config.excluded_classes, labelled.classes, "copy_paste.excluded_classes")
@@ -76,8 +94,31 @@ def make_copy_pasted(labelled: Labelled, config: CopyPasteConfig, seed: int, job
     )
     plan = CopyPastePlan(copy_paste_pool(labelled.files, patch, excluded), quotas)
     files = _set_files(labelled, "copy_paste", config.format)
-    return make_set(recipe, plan, config.count, (seed, 2, labelled.fold), files, labelled.fold, jobs)
+    made = make_set(recipe, plan, config.count, (seed, 2, labelled.fold), files, labelled.fold, jobs)
+    return _said(made, config.count, labelled, _no_copy_paste(plan, patch, excluded, labelled.classes))
+
+
+def _no_copy_paste(plan: CopyPastePlan, patch: frozenset[int], excluded: frozenset[int], classes: Classes) -> str:
+    """Why images are missing."""
+    if len(plan.pool) < 2:
+        fit = _listed(patch, classes) + (f" and none of {_listed(excluded, classes)}" if excluded else "")
+        return f"{len(plan.pool)} training images have an object of {fit}, expected at least 2"
+    held = frozenset().union(*map(held_classes, plan.pool))
+    if lacking := frozenset(plan.quotas) - held:
+        return (
+            f"copy_paste.quotas asks for {_listed(lacking, classes)}, of which no image that may be pasted from has any"
+        )
+    return BROKEN_LIMITS
 
 
 def _set_files(labelled: Labelled, kind: str, image_format: str) -> SetFiles:
     return SetFiles(labelled.out, first_id(kind, labelled.taken_ids), f".{image_format}", labelled.classes)
+
+
+def _listed(indices: frozenset[int], classes: Classes) -> str:
+    return ", ".join(classes.names[index] for index in sorted(indices)) or "any class"
+
+
+def _said(made: int, wanted: int, labelled: Labelled, why: str) -> str:
+    """One line; `why` is told where images are missing."""
+    return f"{made} of {wanted} images made in {labelled.out}" + (f": {why}" if made < wanted else "")

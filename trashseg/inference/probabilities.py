@@ -19,7 +19,6 @@ C classes, K classes kept, H height, W width.
 import json
 import math
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
 
 from trashseg.errors import InputError
 from trashseg.io import write_bytes
@@ -81,11 +81,11 @@ def encode(planes_PHW: NDArray[np.uint8], header: Header) -> bytes:
     """A file's bytes: magic, CRC-32 of the rest, header length, header as JSON, deflated row differences."""
     differences = planes_PHW.copy()
     differences[:, 1:] -= planes_PHW[:, :-1]  # wraps modulo 256, as the sum in `summed` does
-    packer = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
+    packer = zlib_ng.compressobj(1, zlib_ng.DEFLATED, -15, 9, zlib_ng.Z_RLE)
     body = packer.compress(differences.data) + packer.flush()
     head = json.dumps(asdict(header), separators=(",", ":")).encode()
     content = struct.pack("<I", len(head)) + head + body
-    return MAGIC + struct.pack("<I", zlib.crc32(content)) + content
+    return MAGIC + struct.pack("<I", zlib_ng.crc32(content)) + content
 
 
 def decode(content: bytes, where: Path) -> tuple[Header, bytes]:
@@ -93,7 +93,7 @@ def decode(content: bytes, where: Path) -> tuple[Header, bytes]:
     if content[:4] != MAGIC or len(content) < 12:
         raise InputError(f"{where}: expected a probability file of trashseg, found {len(content)} other bytes")
     checksum, length = struct.unpack_from("<II", content, 4)
-    if zlib.crc32(content[8:]) != checksum:
+    if zlib_ng.crc32(content[8:]) != checksum:
         raise InputError(f"{where}: the checksum does not fit: the file is truncated or damaged; predict it again")
     return Header(**json.loads(content[12 : 12 + length])), content[12 + length :]
 
@@ -101,7 +101,7 @@ def decode(content: bytes, where: Path) -> tuple[Header, bytes]:
 def unpacked(body: bytes, header: Header) -> NDArray[np.uint8]:
     """The row differences (P, H, W) that `encode` packed."""
     shape = (len(header.kept) + header.single, header.height, header.width)
-    differences = zlib.decompressobj(-15).decompress(body, math.prod(shape) + 1)
+    differences = zlib_ng.decompressobj(-15).decompress(body, math.prod(shape) + 1)
     return np.frombuffer(differences, np.uint8).reshape(shape)
 
 
