@@ -257,7 +257,7 @@ class Predictor:
         single_BCHW: Tensor | None = None
         for flip in self.view.flips:
             axes = FLIPS[flip]
-            answer_BCHW = self._probabilities(image_BCHW.flip(axes) if axes else image_BCHW)
+            answer_BCHW = self._logits(image_BCHW.flip(axes) if axes else image_BCHW).float().softmax(1)
             answer_BCHW = answer_BCHW.flip(axes) if axes else answer_BCHW
             if not axes and any(tile.look.single for tile in tiles):
                 single_BCHW = answer_BCHW.clone()
@@ -270,13 +270,12 @@ class Predictor:
                 answer_CHW = torch.cat([answer_CHW, single_BCHW[index]])
             self._add(tile, answer_CHW)
 
-    def _probabilities(self, image_BCHW: Tensor) -> Tensor:
-        """The network's softmax, (B, C, H, W) float32."""
+    def _logits(self, image_BCHW: Tensor) -> Tensor:
         if self._fast is not None:
             return self._fast(image_BCHW)
         with self._autocast():
             logits_BCHW: Tensor = self.network(image_BCHW)
-        return logits_BCHW.float().softmax(1)
+        return logits_BCHW
 
     def _add(self, tile: _Tile, answer_CHW: Tensor) -> None:
         """One tile's answer to its photo's; the last of a scale brings the scale to the photo's own size."""
