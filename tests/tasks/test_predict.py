@@ -86,6 +86,12 @@ def test_a_missing_fold_is_named_and_nothing_is_written(trained: Path) -> None:
     assert not paths.predict("r0", "unet").exists()
 
 
+def test_a_missing_list_of_photos_is_named(trained: Path) -> None:
+    (paths.POOL / "r0.json").unlink()
+    with pytest.raises(InputError, match=r"artifacts/pool/r0\.json: no such file"):
+        predict.run("r0", "unet", [0, 1], CONFIG)
+
+
 def test_a_model_of_other_classes_is_refused(trained: Path, write_tiny_model: object) -> None:
     other = named((*CONTEST.names[:-1], "Shoes"))
     write_tiny_model(paths.train("r0", "unet", 0), classes=other)  # type: ignore[operator]
