@@ -33,6 +33,7 @@ from trashseg import paths
 from trashseg.config import load
 from trashseg.errors import InputError, run_command
 from trashseg.io import read_json
+from trashseg.tracking.champion import model_folders
 from trashseg.tracking.provenance import digest
 
 WEIGHTS = "weights.safetensors"
@@ -153,7 +154,8 @@ def predict_batch(
     Args:
         source: A folder, or a bucket such as s3://bucket/photos (credentials: the worker's environment).
         out: Where masks/, overlays/ and shares.json go: a folder or a bucket, not inside source.
-        models: Model folders whose answers are averaged; none: all networks and folds of the selected round.
+        models: Model folders whose answers are averaged, or champion: those of the registry's champion as it is then;
+            none: all networks and folds of the selected round.
         view: whole: each photo resized to the trained size; windows: its own pixels cut into tiles.
         flips: Mirror images to look at as well.
         batch_size: Tiles that go through the network together.
@@ -183,7 +185,7 @@ def _predict_new(
     stamps = index.new(source.files(), again)
     if not stamps:
         return Completed(name=NOTHING_NEW, message=f"{source}: no new photo")
-    folders = [Path(folder) for folder in models] if models else selected_models()
+    folders = model_folders(models) if models else selected_models()
     check_models(folders)
     files = list(stamps)
     for start in range(0, len(files), CHUNK):
@@ -199,7 +201,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows.predict_batch", description="Predict the new photos.")
     parser.add_argument("source", help="a folder, or a bucket such as s3://bucket/photos")
     parser.add_argument("out", help="where masks/, overlays/ and shares.json go")
-    parser.add_argument("--models", nargs="+", metavar="FOLDER", help="default: those of the selected round")
+    parser.add_argument("--models", nargs="+", metavar="FOLDER", help="or champion; default: the selected round's")
     parser.add_argument("--view", choices=["whole", "windows"], default="whole")
     parser.add_argument("--again", action="store_true", help="photos that are done, too")
     return parser.parse_args()

@@ -36,6 +36,7 @@ _DVC_CHATTER = (
     "To enable auto staging",
     "dvc config core.autostage",
     "Use `dvc push`",
+    "Data and pipelines are up to date",
 )
 
 

@@ -50,6 +50,16 @@ def test_the_image_installs_the_lock_file() -> None:
     assert {".venv", ".git", "docker/.env", ".dvc/config.local"} <= set(ignored), "neither secrets nor state go in"
 
 
+def test_a_clean_checkout_has_what_is_copied() -> None:
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    sources = {word for words in copies for word in words.split() if not word.startswith("--")}
+    assert {"requirements.lock", "flows", "docker/healthcheck.py", "."} <= sources
+    listed = ["git", "ls-files", "--error-unmatch", "--", *sources]
+    done = subprocess.run(listed, cwd=DOCKER.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not sources & set((DOCKER.parent / ".dockerignore").read_text().split())
+
+
 def _compose() -> list[str]:
     """The compose client of this machine, the older one where there is no other."""
     if shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:

@@ -72,7 +72,7 @@ def put(name: str | None, overrides: Mapping[str, Any]) -> str:
     with atomic(Path(".trashseg") / "params.yaml") as candidate:
         candidate.write_bytes(new)
         _check_as_params(candidate)
-    label = " ".join([f"preset {name}" if name else "as it was", *(f"with {key} set" for key in overrides)])
+    label = (f"preset {name}" if name else "as it was") + (f" with {', '.join(overrides)} set" if overrides else "")
     if new == _present():
         return f"params.yaml: {label}"
     if not _is_as_switched():

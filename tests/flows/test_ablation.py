@@ -8,7 +8,7 @@ import pytest
 from flows.ablation import ablation
 from tests.flows.conftest import Toy
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(1200)]
 
 GRAPH = """\
 stages:

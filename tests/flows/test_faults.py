@@ -109,7 +109,7 @@ def test_a_stopped_flow_leaves_nothing_running_and_goes_on_from_what_was_finishe
 
 def test_a_stage_over_its_time_limit_is_killed_whole_and_not_tried_again(slow: SlowToy) -> None:
     slow.write("train.py", SLOW_TRAINING.replace("range(8)", "range(1000)"))
-    slow.write("dvc.yaml", slow.read("dvc.yaml").replace("timeout_hours: 1", f"timeout_hours: {10 / 3600}"))
+    slow.write("dvc.yaml", slow.read("dvc.yaml").replace("timeout_hours: 1", f"timeout_hours: {25 / 3600}"))
     output = finish(slow.start(), code=1)
     assert "time limit" in output and slow.trained == 0
     assert wait_gone(slow.training(0), 60) and wait_gone(slow.training(1), 60)

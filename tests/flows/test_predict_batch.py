@@ -15,6 +15,8 @@ from flows.places import Bucket, Folder, place, safe
 from flows.predict_batch import predict_batch
 from trashseg.errors import InputError
 from trashseg.io import read_mask
+from trashseg.tracking import register_champion
+from trashseg.tracking.provenance import digest
 
 HOSTILE = "-x $(touch pwned) 'q\" ;&"
 
@@ -73,6 +75,33 @@ def test_changed_photos_are_predicted_again_and_no_others(
     assert "2 photos, 0" in str(second.message)
     assert rows(desk / "found")["a.png"]["name"] == "a.png", "a.jpg has the name a already"
     assert (desk / "found/masks/a.png.png").is_file()
+
+
+@pytest.mark.timeout(600)
+def test_the_champion_of_the_registry_predicts_from_the_run_after_it_became_that(
+    desk: Path, prefect_server: None, write_tiny_model: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRASHSEG_TRACKING", "on")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    asked = {"source": "inbox", "out": "found", "models": ["champion"], "return_state": True}
+    photo(desk / "inbox/a.jpg")
+    nobody = predict_batch(**asked)
+    assert nobody.name == BAD_INPUT and "no model folders of a champion" in str(nobody.message)
+
+    def crown(seed: int) -> None:
+        write_tiny_model(desk / "model", seed=seed)
+        (desk / "unet_0.onnx").write_bytes(b"onnx")
+        files, folders = {desk / "unet_0.onnx": (64, 64)}, {"unet_0": desk / "model"}
+        register_champion(files, ["Background"], 0.5 + seed / 10, "folds", folders=folders)
+
+    crown(seed=0)
+    assert predict_batch(**asked).is_completed()
+    crown(seed=1)
+    photo(desk / "inbox/b.jpg")
+    assert "1 photos" in str(predict_batch(**asked).message), "what is done stays as it is"
+    found = rows(desk / "found")
+    assert found["a.jpg"]["model"] != found["b.jpg"]["model"]
+    assert found["b.jpg"]["model"] == digest([desk / "model/weights.safetensors"])[:16]
 
 
 def test_what_cannot_be_done_is_one_sentence(

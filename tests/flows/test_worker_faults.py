@@ -20,8 +20,8 @@ from tests.flows.test_servers import free_port, running
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
-# 30 s between heartbeats is the least that Prefect allows
-ZOMBIE_S = 45
+# 30 s between heartbeats is the least that Prefect allows; one may come late on a busy machine
+ZOMBIE_S = 75
 
 PATIENT_TRAINING = SLOW_TRAINING.replace("range(8)", "range(1 if os.path.exists('quick') else 1000)")
 """Trains until it is killed; once there is a file `quick`, for half a second."""
@@ -83,7 +83,7 @@ class Deployed(SlowToy):
             assert time.monotonic() < deadline, "the scheduler started nothing"
             time.sleep(2)
 
-    def until(self, wanted: Callable[[list[dict[str, Any]]], bool], seconds: float = 300) -> list[dict[str, Any]]:
+    def until(self, wanted: Callable[[list[dict[str, Any]]], bool], seconds: float = 500) -> list[dict[str, Any]]:
         """The runs, once they are as wanted."""
         deadline = time.monotonic() + seconds
         while not wanted(runs := self.runs()):
@@ -141,13 +141,12 @@ def test_a_run_whose_worker_was_killed_is_marked_and_does_not_block_the_next(dep
     for pid in (worker.pid, *own):  # as when the machine's memory ran out: nobody is left to say how it ended
         os.kill(pid, signal.SIGKILL)
     worker.wait()
-    assert all(wait_gone(training, 20) for training in trainings), "a training outlived its flow"
-    assert deployed.runs()[-1]["state"] == "Running", "nobody has noticed yet"
+    assert all(wait_gone(training, 60) for training in trainings), "a training outlived its flow"
     deployed.write("quick", "")
     deployed.ask()
     again = deployed.worker()
     try:
-        runs = deployed.until(lambda runs: runs[before - 1]["state"] == "Crashed", 240)
+        runs = deployed.until(lambda runs: runs[before - 1]["state"] == "Crashed")
         assert "no heartbeat" in runs[before - 1]["message"]
         deployed.until(lambda runs: runs[-1]["state"] == "Completed")
         assert deployed.result == EXPECTED and deployed.trained == 2

@@ -36,6 +36,7 @@ def predict(
     model
         A model folder with model.json and weights.safetensors, or another file of weights in one
         (model/last.safetensors). Given several times, the models' answers are averaged.
+        --model champion: those of the champion in MLflow's registry.
     out
         Folder for the results, made where it does not exist.
     flips
@@ -60,11 +61,13 @@ def predict(
     from trashseg.inference.own_photos import find_photos, load_members
     from trashseg.inference.own_results import Results
     from trashseg.inference.predict import View
+    from trashseg.tracking.champion import model_folders
 
     if min(scales) <= 0 or batch_size < 1:
         raise InputError(f"--scales {min(scales):g}, --batch-size {batch_size}: expected numbers above 0")
     found = find_photos(photos)
-    members = load_members(model, View(view == "whole", scales, flips), batch_size, device, photos=len(found))
+    looks = View(view == "whole", scales, flips)
+    members = load_members(model_folders(model), looks, batch_size, device, photos=len(found))
     with Results(out, members.classes, probabilities) as results:
         for answer in members.answers(found, max_megapixels, upright):
             results.add(answer.name, str(found[answer.name]), answer.image_HWC, answer.probabilities_CHW)

@@ -70,6 +70,12 @@ def _alone(path: Path) -> None:
         raise InputError(f"{path}: scored together with {others[0]}, which is not exported (ensemble.with_teacher)")
 
 
+def trained_folder(round_id: str, path: Path) -> Path:
+    """The model folder that `{model}_{fold}.onnx` was exported from."""
+    model, _, fold = path.stem.rpartition("_")
+    return paths.train(round_id, model, int(fold))
+
+
 CONTENT = "content"
 """Tag of a version: a digest of its ONNX files."""
 
@@ -87,6 +93,7 @@ def register_exported(force: bool = False, name: str = NAME) -> Registration:
         force=force,
         name=name,
         counts=read_counts(exported.round_id),
+        folders={path.stem: trained_folder(exported.round_id, path) for path in exported.files},
     )
 
 

@@ -5,6 +5,7 @@ same folds, so each version carries a digest of them. After new photos came in
 they are compared photo by photo (see `common_photos.py`).
 """
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 NAME = "trashseg"
 CHAMPION = "champion"
 SERVED = Path(__file__).with_name("served.py")
+FOLDERS = "networks"
+"""Where a version keeps the model folders of its ONNX files."""
+INFERENCE = ("weights.safetensors", "model.json")
 REQUIREMENTS = ("mlflow>=3.17,<3.18", "onnxruntime>=1.22,<2", "opencv-python-headless>=4.11", "numpy>=2.1,<3")
 
 
@@ -76,6 +80,15 @@ def save_served(folder: Path, files: Mapping[Path, tuple[int, int]], classes: Se
         )
 
 
+def put_folders(folders: Mapping[str, Path], into: Path) -> None:
+    """Copy what inference needs of each model folder to `into`/networks/NAME; one that is not there is left out."""
+    for name, folder in folders.items():
+        if all((folder / file).is_file() for file in INFERENCE):
+            (into / FOLDERS / name).mkdir(parents=True)
+            for file in INFERENCE:
+                shutil.copyfile(folder / file, into / FOLDERS / name / file)
+
+
 def register_champion(
     files: Mapping[Path, tuple[int, int]],
     classes: Sequence[str],
@@ -86,13 +99,15 @@ def register_champion(
     force: bool = False,
     name: str = NAME,
     counts: PhotoCounts | None = None,
+    folders: Mapping[str, Path] = {},
 ) -> Registration:
     """Register ONNX files as a new version of model `name`; alias `champion` moves to it if it is better.
 
     `files` maps each ONNX file to the (height, width) it was trained at;
     `score` is their mIoU out of fold, `fold_digest` names photos and folds it
     was measured on. `counts` are those of its photos: they decide where the
-    champion was scored on other folds. `force` moves the alias whatever the
+    champion was scored on other folds. `folders` are the model folders that
+    the files were exported from, by name. `force` moves the alias whatever the
     scores. Unlike logging this raises: someone asked for it and must know.
     """
     if not files:
@@ -102,7 +117,7 @@ def register_champion(
     except TrackingOff:
         raise InputError("tracking is off (TRASHSEG_TRACKING): there is no registry to register in") from None
     run_id = parent_run(client, experiment)
-    version = _new_version(client, run_id, files, classes, name, counts)
+    version = _new_version(client, run_id, files, classes, name, counts, folders)
     described: dict[str, Any] = {"oof_miou": score, "fold_digest": fold_digest, **tags}
     for key, value in described.items():
         client.set_model_version_tag(name, version, key, str(value))
@@ -144,6 +159,7 @@ def _new_version(
     classes: Sequence[str],
     name: str,
     counts: PhotoCounts | None,
+    folders: Mapping[str, Path],
 ) -> str:
     from mlflow.exceptions import MlflowException
 
@@ -158,6 +174,7 @@ def _new_version(
         save_served(folder, files, classes)
         if counts is not None:
             counts.save(folder / FILE)
+        put_folders(folders, folder)
         client.log_artifacts(run_id, str(folder), place)
     uri = client.get_run(run_id).info.artifact_uri
     version = client.create_model_version(name, f"{uri}/{place}", run_id, tags={"logged_in": f"{run_id}:{place}"})
