@@ -4,7 +4,8 @@ Both train the same network in the same precision on batches of the same size
 from the same loader, with the same loss and optimiser; the plain loop is
 forward, backward, clip, step and nothing else. Both take turns in one run. On
 the CPU, CPU seconds are counted, which other work on the machine does not
-change; where threads are compared, and on a GPU, seconds on the clock.
+change; for what works on several cores at a time (threads, loading processes),
+and on a GPU, seconds on the wall's clock.
 
 Where there is a GPU, the original's way (float32, batches of 5, float images
 normalised on the CPU, no workers) is the peer of everything switched on, and
@@ -14,10 +15,13 @@ the share of time that the loop waits for data is told.
 import argparse
 import copy
 import dataclasses
+import functools
+import itertools
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,7 @@ from trashseg.data.augment_config import AugmentConfig
 from trashseg.data.dataset import Example
 from trashseg.io import write_image, write_mask
 from trashseg.models.networks import Architecture, SegmentationNetwork, build_network
+from trashseg.models.optimizers import parameter_groups
 from trashseg.training.config import TrainConfig
 from trashseg.training.loaders import Material, prepare, training_loader, validation_loader
 from trashseg.training.loop import make_module, make_trainer, quiet
@@ -45,6 +50,7 @@ class Stopwatch(pl.Callback):
     def __init__(self, clock: Callable[[], float], device: torch.device) -> None:
         self.clock, self.device = clock, device
         self.steps, self.waited, self.begun, self.ended = -1, 0.0, 0.0, 0.0
+        self.made, self.marks = clock(), list[float]()
 
     def now(self) -> float:
         """The clock, after everything the device was told."""
@@ -53,12 +59,13 @@ class Stopwatch(pl.Callback):
         return self.clock()
 
     def on_train_batch_start(self, *_: Any) -> None:
-        if self.steps > 0:
+        if self.steps >= 0:
             self.waited += self.clock() - self.ended
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.ended = self.now()
         self.steps += 1
+        self.marks.append(self.ended)
         if self.steps == 0:
             self.begun = self.ended
 
@@ -66,6 +73,21 @@ class Stopwatch(pl.Callback):
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         self.ended = self.clock()
+
+    @property
+    def waiting(self) -> float:
+        """The share of time between steps."""
+        return self.waited / (self.ended - self.begun)
+
+    @property
+    def usual(self) -> float:
+        """Seconds of the median step."""
+        return statistics.median(b - a for a, b in itertools.pairwise(self.marks))
+
+    @property
+    def warm_up(self) -> float:
+        """Seconds in all beyond that of each step at its usual speed."""
+        return self.marks[-1] - self.made - len(self.marks) * self.usual
 
     @property
     def seconds(self) -> float:
@@ -87,14 +109,22 @@ def draw(folder: Path, count: int, side: int) -> list[Example]:
 
 
 def ours(
-    network: SegmentationNetwork, material: Material, config: TrainConfig, clock: Callable[[], float]
+    network: SegmentationNetwork,
+    material: Material,
+    config: TrainConfig,
+    clock: Callable[[], float],
+    fused: bool = False,
 ) -> Stopwatch:
-    """One epoch of ours."""
+    """One epoch of ours; `fused` also fuses the optimiser on the CPU, where a training does not."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     watch = Stopwatch(clock, device)
     augment = AugmentConfig()
     loader = training_loader(material, config, augment, 0)
     module = make_module(copy.deepcopy(network), config, augment, None, len(loader), 1, 0)
+    if fused:
+        module.make_optimizer = lambda trained: torch.optim.AdamW(
+            parameter_groups(trained, config.learning_rate, config.weight_decay, config.encoder_factor), fused=True
+        )
     with quiet(), tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(config, 1, [watch], Path(folder))
         trainer.limit_val_batches = 0
@@ -158,30 +188,76 @@ def loops(network: SegmentationNetwork, material: Material, config: TrainConfig,
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """What is compared: settings without and with it, by which clock, in how many turns."""
+
+    off: Mapping[str, Any]
+    on: Mapping[str, Any]
+    clock: Callable[[], float] = time.process_time
+    turns: int = TURNS
+    fused: bool = False
+
+    @property
+    def clocked(self) -> str:
+        """The clock's name."""
+        return "wall" if self.clock is time.perf_counter else "CPU"
+
+
+def cpu_of_all() -> float:
+    """CPU seconds of this process and of those it ran and awaited: the C++ compiler, for one."""
+    return sum(os.times()[:4])
+
+
+SWITCHES: Mapping[str, Switch] = {
+    "channels_last": Switch({"channels_last": False}, {"channels_last": True}),
+    "ema": Switch({"ema_decay": 0.0}, {"ema_decay": 0.999}),
+    "fused": Switch({}, {}, fused=True),
+    "threads": Switch({"threads": 1}, {"threads": 2}, time.perf_counter),
+    "workers": Switch({"workers": 0}, {"workers": 1}, time.perf_counter),
+    "workers_beside_threads": Switch({"workers": 0, "threads": 2}, {"workers": 1, "threads": 2}, time.perf_counter),
+    "bf16": Switch({"precision": "32"}, {"precision": "bf16"}, turns=1),
+    "compile": Switch({"compile": False}, {"compile": True}, cpu_of_all, turns=1),
+}
+"""What works on several cores at a time is measured by the clock on the wall, and wants a quiet machine."""
+
+
 def switches(network: SegmentationNetwork, material: Material, config: TrainConfig, names: Sequence[str]) -> None:
     """Print what each switch does to the steps per second on this CPU, against the same without it."""
-    two = min(2, torch.get_num_threads() or 1) if config.threads == 0 else 2
-    asked: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[], float], int]] = {
-        "channels_last": ({"channels_last": False}, {"channels_last": True}, time.process_time, TURNS),
-        "ema": ({}, {"ema_decay": 0.999}, time.process_time, TURNS),
-        "workers": ({"workers": 0}, {"workers": 1}, time.perf_counter, TURNS),
-        "threads": ({"threads": 1}, {"threads": two}, time.perf_counter, TURNS),
-        "bf16": ({"precision": "32"}, {"precision": "bf16"}, time.process_time, 1),
-        "compile": ({"compile": False}, {"compile": True}, time.process_time, 1),
-    }
     for name in names:
-        off, on, clock, count = asked[name]
+        switch = SWITCHES[name]
 
-        def run(changes: dict[str, Any], clock: Callable[[], float] = clock) -> Stopwatch:
-            changed = config.model_copy(update=changes)
+        def run(on: bool, switch: Switch = switch) -> Stopwatch:
+            changed = config.model_copy(update=dict(switch.on if on else switch.off))
             torch.set_num_threads(changed.threads or 1)
             using = dataclasses.replace(material, workers=changed.workers or 0)
-            return ours(network, using, changed, clock)
+            return ours(network, using, changed, switch.clock, fused=switch.fused and on)
 
-        measured = turns([lambda run=run, off=off: run(off), lambda run=run, on=on: run(on)], count)
-        told = ", ".join(f"{key}={value}" for key, value in on.items())
-        clocked = "clock" if clock is time.perf_counter else "CPU"
-        print(f"  {told}: {ratio(*measured):.2f} times the steps per {clocked} second of {off or 'the same without'}")
+        with tempfile.TemporaryDirectory() as folder:
+            # what an earlier run compiled is compiled again, and in this process, so that its CPU seconds count
+            os.environ |= {"TORCHINDUCTOR_CACHE_DIR": folder, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+            off, on = turns([functools.partial(run, False), functools.partial(run, True)], switch.turns)
+        told = ", ".join(f"{key} {value}" for key, value in switch.on.items()) or name
+        print(
+            f"  {told}: {ratio(off, on):.2f} times the steps per {switch.clocked} second of "
+            f"{', '.join(f'{key} {value}' for key, value in switch.off.items()) or 'the same without'} "
+            f"(turns: {', '.join(f'{a.seconds / b.seconds:.2f}' for a, b in zip(off, on, strict=True))})"
+        )
+        if name == "compile":
+            pays(off[0], on[0])
+        if "workers" in switch.on:
+            share = statistics.median(watch.waiting for watch in off)
+            print(f"    without it {share:.1%} of the time passes between steps, in loading: all that can be gained")
+
+
+def pays(plainly: Stopwatch, compiled: Stopwatch) -> None:
+    """Print how long compiling takes, what each step then gains, and after how many steps the one is earned."""
+    cost, gain = compiled.warm_up - plainly.warm_up, plainly.usual - compiled.usual
+    after = f"earned after {cost / gain:.0f} steps" if gain > 0 else "never earned"
+    print(
+        f"    compiling takes {cost:.0f} CPU seconds; the median step then takes {compiled.usual:.3f}, without it "
+        f"{plainly.usual:.3f} ({plainly.usual / compiled.usual:.2f} times the steps): {after}"
+    )
 
 
 def gpu(network: SegmentationNetwork, examples: list[Example], config: TrainConfig) -> None:
@@ -195,15 +271,17 @@ def gpu(network: SegmentationNetwork, examples: list[Example], config: TrainConf
         watch = action(network, material, settings, time.perf_counter, **extra)  # type: ignore[operator]
         ways.append((settings.batch_size / watch.seconds, watch, torch.cuda.max_memory_allocated() / 2**30))
     (slow, _, slow_gib), (fast, watch, fast_gib) = ways
-    waiting = watch.waited / (watch.ended - watch.begun)
     print(
         f"  {torch.cuda.get_device_name()}: the original's way {slow:.1f} images/s ({slow_gib:.1f} GiB), everything on "
-        f"{fast:.1f} images/s ({fast_gib:.1f} GiB): {fast / slow:.2f} times; waiting for data at most {waiting:.1%}"
+        f"{fast:.1f} images/s ({fast_gib:.1f} GiB): {fast / slow:.2f} times; waiting for data at most "
+        f"{watch.waiting:.1%}"
     )
 
 
-def measure(architecture: Architecture, side: int, batch_size: int, steps: int, names: Sequence[str]) -> None:
-    """Print all of it for one network."""
+def measure(
+    architecture: Architecture, side: int, batch_size: int, steps: int, names: Sequence[str], peer: bool
+) -> None:
+    """Print all of it for one network; on the CPU the plain loop only as a `peer`."""
     torch.manual_seed(0)
     network = build_network(architecture, CLASSES)
     config = TrainConfig(image_size=(side, side), batch_size=batch_size, threads=1, images_per_epoch=batch_size * steps)
@@ -215,7 +293,8 @@ def measure(architecture: Architecture, side: int, batch_size: int, steps: int, 
             return
         torch.set_num_threads(1)
         material = prepare([ExampleSet(examples, 1.0)], examples[:1], CLASSES, config)
-        loops(network, material, config, time.process_time)
+        if peer:
+            loops(network, material, config, time.process_time)
         switches(network, material, config, names)
 
 
@@ -228,11 +307,12 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument(
-        "--switches", nargs="*", default=["channels_last", "ema", "workers", "threads", "bf16"], help="also compile"
+        "--switches", nargs="*", choices=SWITCHES, default=[name for name in SWITCHES if name != "compile"]
     )
+    parser.add_argument("--no-loops", action="store_true", help="the switches alone, not the plain loop")
     given = parser.parse_args()
     architecture = Architecture(given.architecture, given.encoder)
-    measure(architecture, given.side, given.batch_size, given.steps, given.switches)
+    measure(architecture, given.side, given.batch_size, given.steps, given.switches, not given.no_loops)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,11 @@ fold's held-out photos, at their own size, without TTA; a setting's trainings
 share seeds, folds and initial weights with the base. Scores are pooled over
 the seeds; an interval resamples groups of near-duplicates (95 %, bootstrap).
 
+A soup needs each epoch's score to choose from, so it is held against the same
+training with each epoch scored and the best one taken. It is made of, and kept
+by its score on, the photos that it is scored on here, as that best epoch is:
+what both flatter themselves by falls out of their difference only in part.
+
 Finished trainings are kept in .trashseg/techniques and not done again.
 """
 
@@ -47,11 +52,12 @@ NO_AUGMENTATION = dict.fromkeys(
 
 @dataclass(frozen=True)
 class Setting:
-    """A training: what it changes in `augment`, in `train`, and in `train.mix`."""
+    """A training: what it changes in `augment`, `train` and `train.mix`, and the setting it is held against."""
 
     augment: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
     mix: Mapping[str, float] = field(default_factory=dict)
+    peer: str = "base"
 
 
 STRONG = {name: AugmentConfig.model_fields[name].default for name in NO_AUGMENTATION}
@@ -70,6 +76,9 @@ SETTINGS: Mapping[str, Setting] = {
     "ce+dice": Setting(train={"loss": "ce+dice"}),
     "focal": Setting(train={"loss": "focal"}),
     "ce+lovasz": Setting(train={"loss": "ce+lovasz"}),
+    "ema": Setting(train={"ema_decay": 0.999}),
+    "each epoch scored": Setting(train={"validate_every": 1}),
+    "soup": Setting(train={"validate_every": 1, "soup": 5}, peer="each epoch scored"),
     "all": Setting(
         augment=STRONG,
         train={"balance_power": 0.5, "class_weight_power": 0.25, "loss": "ce+dice"},
@@ -145,7 +154,7 @@ def main() -> None:
     if not (paths.FOLDS / "kfold_0_train.json").is_file():
         print("training_techniques: skipped, no artefacts here; first run the stages up to copy_paste")
         return
-    names = dict.fromkeys(["base", *arguments.only])
+    names = dict.fromkeys(each for name in ("base", *arguments.only) for each in (SETTINGS[name].peer, name))
     done: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
     groups: list[object] = []
     for seed in range(arguments.seeds):
@@ -157,16 +166,18 @@ def main() -> None:
 
 
 def show(counts: Mapping[str, NDArray[np.int64]], groups: list[object], seeds: int) -> None:
-    """mIoU of each setting, and its gain over the base."""
+    """mIoU of each setting, and its gain over its peer: the base, if nothing else is said."""
     print(f"\n{len(groups)} photos scored over {seeds} seeds")
     print(f"{'setting':22} {'mIoU':>6} {'95 %':>13}   {'gain':>7} {'95 %':>17} {'p':>6}")
     for name, counts_NCC in counts.items():
         own = miou_interval(counts_NCC, np.random.default_rng(0), groups)
         line = f"{name:22} {own.value:6.3f} {own.low:6.3f}-{own.high:.3f}"
         if name != "base":
-            against = compare(counts["base"], counts_NCC, np.random.default_rng(0), groups)
+            peer = SETTINGS[name].peer
+            against = compare(counts[peer], counts_NCC, np.random.default_rng(0), groups)
             gain = against.gain
             line += f"   {gain.value:+7.4f} {gain.low:+8.4f} {gain.high:+8.4f} {against.p_value:6.3f}"
+            line += f"   over {peer}" if peer != "base" else ""
         print(line, flush=True)
 
 

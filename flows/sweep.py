@@ -277,7 +277,7 @@ def sweep(
             return Failed(name=BAD_INPUT, message=f"fold {missing[0]}: there is none in {paths.FOLDS}")
         found = visible_devices() if devices is None else devices
         told = {"trials": trials, "folds": chosen, "space": {key: str(what) for key, what in tried.items()}}
-        with sweep_run(name, told) as parent:
+        with sweep_run(name, told, STORE / name) as parent:
             shared = Sweep(name, tried, chosen, epochs, Slots(trainings or 1, found, cores()), parent)
             failed = _run(shared, trials)
         return _publish(shared, tried, failed)

@@ -1,4 +1,4 @@
-"""Stage predict: what one network's folds say of their validation images and of all images without labels.
+"""Stage predict: what one network's folds say of their validation images, the test images, and the pool if asked.
 
 One process for all folds, since imports are dear. Answers gather outside of
 the stage's output, which DVC empties before it runs, so a killed run goes on
@@ -19,7 +19,7 @@ from trashseg.config import read_section, read_value
 from trashseg.data.folds import read_folds
 from trashseg.errors import InputError, run_command
 from trashseg.inference.config import PredictConfig
-from trashseg.inference.photos import photo_paths, pool_paths
+from trashseg.inference.photos import photo_paths
 from trashseg.inference.predict import Predictor, View, choose_device
 from trashseg.inference.probabilities import ProbabilityStore
 from trashseg.inference.streaming import predict_photos
@@ -30,8 +30,8 @@ GATHERED = Path(".trashseg") / "predict"
 FINGERPRINT = "fingerprint.json"
 
 
-def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig) -> Predictor:
-    """The predictor of a model folder, which must know the dataset's classes."""
+def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig, photos: int) -> Predictor:
+    """The predictor of a model folder, which must know the dataset's classes, for so many photos."""
     network, description = load_model(folder)
     if description.classes.names != names:
         found, expected = ", ".join(description.classes.names), ", ".join(names)
@@ -39,7 +39,7 @@ def predictor_of(folder: Path, names: tuple[str, ...], config: PredictConfig) ->
     view = View(config.view == "whole", config.scales, config.flips, config.window_overlap)
     device = choose_device(config.device)
     size, single = description.image_size, config.keep_single
-    return Predictor(network, size, view, device, config.batch_size, config.precision, single)
+    return Predictor(network, size, view, device, config.batch_size, config.precision, single, photos)
 
 
 def fingerprint(model_folder: Path, photos: dict[int, Path], config: PredictConfig) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def predict_fold(
         if not path.is_file():
             raise InputError(f"{path}: no such image (id {image_id})")
     claim(folder, fingerprint(model_folder, everything, config))
-    predictor = predictor_of(model_folder, names, config)
+    predictor = predictor_of(model_folder, names, config, len(everything))
     for part, photos in parts.items():
         store = ProbabilityStore(folder / part, names)
         store.folder.mkdir(parents=True, exist_ok=True)
@@ -79,12 +79,12 @@ def predict_fold(
 
 
 def run(round_id: str, model: str, folds: list[int], config: PredictConfig) -> None:
-    """Write `artifacts/predict/{round}/{model}`: stores `{fold}/val`, `{fold}/test`, `{fold}/pool` if there is one."""
+    """Write `artifacts/predict/{round}/{model}`: stores `{fold}/val`, `{fold}/test`, `{fold}/pool` if it is asked."""
     names = read_classes(paths.DATASET / "classes.json").names
     images = paths.DATASET / "images"
     labelled = photo_paths(paths.DATASET / "train_all.json", images)
     unlabelled = {"test": photo_paths(paths.DATASET / "test.json", images)}
-    if pool := pool_paths(paths.DATASET):
+    if pool := photo_paths(paths.POOL / f"{round_id}.json", images):
         unlabelled["pool"] = pool
     split = read_folds(paths.FOLDS / "folds.json")
     gathered = GATHERED / round_id / model

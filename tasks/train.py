@@ -20,11 +20,11 @@ from trashseg.io import read_json, write_json
 from trashseg.models.config import NetworkConfig
 from trashseg.models.model_folder import WEIGHTS
 from trashseg.models.networks import Architecture
-from trashseg.tracking import TrainingRun, training_run
+from trashseg.tracking import training_run
 from trashseg.training.config import AugmentConfig, MixConfig, TrainConfig
 from trashseg.training.journal import Listeners
 from trashseg.training.loaders import is_first_process
-from trashseg.training.session import CHECKPOINTS, Start, train_model
+from trashseg.training.session import Start, train_model
 from trashseg.training.sets import (
     ExampleSet,
     FoldImages,
@@ -79,18 +79,16 @@ def run(
         "network": network.model_dump(),
         "seed": seed,
     }
-    state = CHECKPOINTS / f"{round_id}-{model}-{fold}.run.json"
-    one = is_first_process()
-    with training_run(round_id, model, fold, state=state, params=settings) if one else TrainingRun(None) as tracked:
+    with training_run(round_id, model, fold, params=settings) as tracked:
         used = [part for part in sets if part.examples and part.weight]
         own_seed = training_seed(seed, round_id, model, fold)
         paste = online_copy_paste(fold, seed) if augment.online_copy_paste else None
-        listeners = Listeners((tracked.log_epoch,), (tracked.log_answers,))
+        listeners = Listeners((tracked.log_epoch,), (tracked.log_answers,), (tracked.begin,))
         train_model(
             start, used, validation, train, augment, epochs, own_seed, folder, facts, listeners=listeners, paste=paste
         )
-        tracked.finish(folder)
-    state.unlink(missing_ok=True)
+        if is_first_process():
+            tracked.finish(folder)
 
 
 def lineage_digest(round_id: str, fold: int) -> str:

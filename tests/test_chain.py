@@ -43,7 +43,7 @@ TINY = {
 
 ROUNDS = [{"id": "r0", "teacher": "none"}, {"id": "r1", "teacher": "r0"}]
 
-OVER_ALL_ROUNDS = {"select", "submission", "report", "export"}
+OVER_ALL_ROUNDS = {"pool", "select", "submission", "report", "export"}
 
 
 class Checkout:

@@ -20,6 +20,9 @@ MASKS = ARTIFACTS / "masks"
 FOLDS = ARTIFACTS / "folds"
 """`folds.json`, `kfold_{i}_train.json`, `kfold_{i}_val.json`, `balance.json`."""
 
+POOL = ARTIFACTS / "pool"
+"""`{round}.json`: the photos of the pool that a round answers."""
+
 SELECT = ARTIFACTS / "select"
 SUBMISSION = ARTIFACTS / "submission"
 REPORT = ARTIFACTS / "report"
@@ -42,7 +45,7 @@ def train(round_id: str, model: str, fold: int) -> Path:
 
 
 def predict(round_id: str, model: str) -> Path:
-    """Probability stores `{fold}/val` and `{fold}/test`."""
+    """Probability stores `{fold}/val`, `{fold}/test`, and `{fold}/pool` where the round answers the pool."""
     return ARTIFACTS / "predict" / round_id / model
 
 

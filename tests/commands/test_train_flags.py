@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from tests.commands.test_train import SMALL, own  # noqa: F401 (a fixture)
+from trashseg.commands.predict import predict
 from trashseg.commands.train import train
 from trashseg.data.augment_config import AugmentConfig
 from trashseg.errors import InputError
+from trashseg.models.model_folder import LAST_WEIGHTS as LAST
 from trashseg.models.model_folder import load_model, read_description
 from trashseg.training.config import TrainConfig
 
@@ -44,6 +47,7 @@ ELSEWHERE = {
     "validate_every": "below: fewer rows have a mIoU",
     "patience": "tests/training/test_loop.py: it stops early",
     "soup": "tests/training/test_soup.py",
+    "keep_last": "below: the last epoch's weights are there or not, and predict is told to use them",
     "channels_last": "another order of sums: benchmarks/training.py",
     "compile": "benchmarks/training.py",
     "threads": "another order of sums, set in every test",
@@ -162,6 +166,30 @@ def test_encoder_weights_of_a_file(own: Path, tmp_path: Path, monkeypatch: pytes
             set_=[key for key in KEYS if "_weights" not in key],
         )
     assert Path("with/weights.safetensors").read_bytes() != Path("without/weights.safetensors").read_bytes()
+
+
+def test_the_last_weights_are_kept_and_used(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    files = {"train_json": own / "train.json", "val_json": own / "val.json", "images": own / "photos"}
+    keys = [*KEYS, "train.learning_rate=1e-2", "train.validate_every=2"]  # of three epochs the second is the best
+    for out, kept in (("with", "true"), ("without", "false")):
+        train(**files, **{**BASE, "epochs": 3}, out=Path(out), set_=[*keys, f"train.keep_last={kept}"])
+    assert {path.name for path in Path("with").iterdir()} - {path.name for path in Path("without").iterdir()} == {LAST}
+    assert Path("with/weights.safetensors").read_bytes() == Path("without/weights.safetensors").read_bytes()
+    best, last = (load_model(Path(name))[0] for name in ("with", f"with/{LAST}"))
+    assert any(not torch.equal(a, b) for a, b in zip(best.parameters(), last.parameters(), strict=True))
+    for name in ("with", f"with/{LAST}"):
+        predict(own / "photos", model=[Path(name)], out=Path(f"found-{Path(name).name}"), probabilities=True)
+    assert (
+        Path("found-with/probabilities/0.probs").read_bytes()
+        != Path(f"found-{LAST}/probabilities/0.probs").read_bytes()
+    )
+    given = {**BASE, "learning_rate": 1e-12, "start_from": Path(f"with/{LAST}")}
+    train(**files, **given, out=Path("on"), set_=KEYS)
+    for mine, other in zip(load_model(Path("on"))[0].parameters(), last.parameters(), strict=True):
+        assert (mine - other).abs().max() < 1e-5
+    with pytest.raises(InputError, match=r"without/last\.safetensors: no such file of weights"):
+        predict(own / "photos", model=[Path("without/last.safetensors")], out=Path("none"))
 
 
 @pytest.mark.parametrize("content", ["photos", "model.json"])

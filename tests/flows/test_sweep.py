@@ -88,6 +88,12 @@ def test_trials_show_in_mlflow_and_a_sweep_that_was_cut_off_goes_on(swept: Toy) 
     assert [client.get_run(parent).data.tags["kind"] for parent in parents] == ["sweep"]
     assert not list((swept.folder / STORE / "rates").glob("trial-*"))  # no checkpoint is left behind
 
+    more = sweep(name="rates", trials=3, space=space, epochs=1, return_state=True)
+    assert more.is_completed() and "best of 3 trials" in (more.message or "")
+    runs = client.search_runs([experiment], "tags.kind = 'trial'")
+    assert len(runs) == 3 and {run.data.tags["mlflow.parentRunId"] for run in runs} == parents
+    assert [client.get_run(parent).info.status for parent in parents] == ["FINISHED"]
+
     bad = sweep(name="bad", trials=1, space={"train.loss": ["focl"]}, return_state=True)
     assert bad.is_failed() and "did you mean 'focal'" in (bad.message or "")
     none = sweep(name="bad", trials=1, folds=[7], return_state=True)

@@ -22,6 +22,12 @@ def predict(network: Any, images: list[np.ndarray], view: View, batch_size: int 
     return [answer.numpy() for answer in predictor.probabilities(images)]
 
 
+def batched(network: Any, images: list[np.ndarray], view: View, batch_size: int) -> list[np.ndarray]:
+    """As a GPU is kept busy."""
+    answers = Predictor(network, (64, 64), view, CPU, batch_size).batched(images)
+    return [answer.probabilities_CHW.numpy() for answer in answers]
+
+
 def plain(network: Any, image_HWC: np.ndarray) -> np.ndarray:
     """The network's softmax of one image, the simple way."""
     with torch.inference_mode():
@@ -52,8 +58,10 @@ def test_answers_come_in_order_at_each_photos_own_size(tiny_network: Any) -> Non
 )
 def test_the_batch_size_changes_nothing(tiny_network: Any, view: View) -> None:
     images = photos((64, 64), (80, 100), (64, 64), (150, 90))
-    for one, many in zip(predict(tiny_network, images, view, 1), predict(tiny_network, images, view, 8), strict=True):
-        np.testing.assert_allclose(one, many, atol=1e-4)
+    one_by_one = predict(tiny_network, images, view)
+    for batch_size in (1, 8):
+        for one, many in zip(one_by_one, batched(tiny_network, images, view, batch_size), strict=True):
+            np.testing.assert_allclose(one, many, atol=1e-4)
 
 
 def test_flips_are_turned_back_and_averaged_as_probabilities(tiny_network: Any) -> None:
@@ -150,5 +158,6 @@ def test_too_little_memory_is_one_sentence() -> None:
         def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
             return torch.empty(1 << 60, device=image_BCHW.device)
 
-    with pytest.raises(InputError, match="the memory of cpu does not hold a batch of 3 tiles"):
-        predict(Greedy(), photos((64, 64)), View())
+    for way in (predict, batched):
+        with pytest.raises(InputError, match="the memory of cpu does not hold a batch of 3 tiles"):
+            way(Greedy(), photos((64, 64)), View(), 3)

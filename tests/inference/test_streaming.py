@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from trashseg.errors import InputError
+from trashseg.inference.on_cpu import MANY_LOOKS
 from trashseg.inference.predict import Predictor, View
 from trashseg.inference.probabilities import ProbabilityStore
-from trashseg.inference.streaming import predict_photos, read_ahead, read_photo
-from trashseg.io import write_image
+from trashseg.inference.streaming import _with_gpu, predict_photos, read_photo
+from trashseg.inference.workers import read_ahead
+from trashseg.io import read_image, write_image
 
 
 def test_reading_ahead_keeps_order_and_is_bounded() -> None:
@@ -39,11 +41,12 @@ def photos(tmp_path: Path) -> dict[int, Path]:
     return files
 
 
+@pytest.mark.parametrize("expected", [3, MANY_LOOKS])
 def test_a_killed_run_goes_on_and_gives_the_same_files(
-    tiny_network: Any, photos: dict[int, Path], tmp_path: Path
+    tiny_network: Any, photos: dict[int, Path], tmp_path: Path, expected: int
 ) -> None:
     def fill(folder: str) -> ProbabilityStore:
-        predictor = Predictor(tiny_network, (64, 64), View(), torch.device("cpu"), 2)
+        predictor = Predictor(tiny_network, (64, 64), View(), torch.device("cpu"), 2, photos=expected)
         store = ProbabilityStore(tmp_path / folder)
         predict_photos(predictor, photos, store, "predict", workers=2)
         return store
@@ -56,7 +59,22 @@ def test_a_killed_run_goes_on_and_gives_the_same_files(
     assert resumed.path(4).stat().st_mtime_ns == untouched
     assert resumed.ids() == [2, 4, 9]
     for image_id in photos:
-        np.testing.assert_allclose(resumed.read(image_id), whole.read(image_id), atol=0.009)
+        assert resumed.path(image_id).read_bytes() == whole.path(image_id).read_bytes()
+
+
+def test_threads_around_a_gpu_write_the_same_answers(
+    tiny_network: Any, photos: dict[int, Path], tmp_path: Path
+) -> None:
+    predictor = Predictor(
+        tiny_network, (64, 64), View(flips=("none", "horizontal")), torch.device("cpu"), 2, "32", True
+    )
+    one, other = (ProbabilityStore(tmp_path / name) for name in ("one", "other"))
+    predict_photos(predictor, photos, one, "predict")
+    other.folder.mkdir()
+    _with_gpu(predictor, list(photos), lambda image_id: read_image(photos[image_id]), other, "predict", 2)
+    assert one.ids() == other.ids() == [2, 4, 9]
+    for image_id in photos:
+        assert one.path(image_id).read_bytes() == other.path(image_id).read_bytes()
 
 
 def test_a_photo_too_large_is_named(photos: dict[int, Path]) -> None:

@@ -89,6 +89,7 @@ def build(round_id: str = "r0", model: str = "unet") -> None:
         paths.DATASET / "train_all.json", {"images": images["train"], "annotations": [], "categories": categories}
     )
     write_json(paths.DATASET / "test.json", {"images": images["test"], "annotations": [], "categories": categories})
+    write_json(paths.POOL / f"{round_id}.json", {"images": [], "annotations": [], "categories": []})
     labels = {"images": images["test"], "annotations": annotations, "categories": categories}
     write_json(paths.TEST_LABELS, labels)
 

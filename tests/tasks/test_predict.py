@@ -38,9 +38,11 @@ def test_each_fold_answers_its_own_validation_images_and_every_test_image(traine
     assert not predict.GATHERED.joinpath("r0", "unet").exists()
 
 
-def test_photos_of_the_pool_are_answered_by_every_fold(trained: Path) -> None:
+def test_photos_of_the_pool_are_answered_by_every_fold_where_the_round_is_asked(trained: Path) -> None:
+    predict.run("r0", "unet", [0, 1], CONFIG)
+    assert not (paths.predict("r0", "unet") / "0" / "pool").exists()
     rows = [{"id": 200, "file_name": "batch/0007.png"}]
-    write_json(paths.DATASET / "unlabelled.json", {"images": rows, "annotations": [], "categories": []})
+    write_json(paths.POOL / "r0.json", {"images": rows, "annotations": [], "categories": []})
     predict.run("r0", "unet", [0, 1], CONFIG)
     for fold in (0, 1):
         parts = paths.predict("r0", "unet") / str(fold)
@@ -82,6 +84,12 @@ def test_a_missing_fold_is_named_and_nothing_is_written(trained: Path) -> None:
     with pytest.raises(InputError, match=r"train/r0/unet/1/model\.json: no such file"):
         predict.run("r0", "unet", [0, 1], CONFIG)
     assert not paths.predict("r0", "unet").exists()
+
+
+def test_a_missing_list_of_photos_is_named(trained: Path) -> None:
+    (paths.POOL / "r0.json").unlink()
+    with pytest.raises(InputError, match=r"artifacts/pool/r0\.json: no such file"):
+        predict.run("r0", "unet", [0, 1], CONFIG)
 
 
 def test_a_model_of_other_classes_is_refused(trained: Path, write_tiny_model: object) -> None:

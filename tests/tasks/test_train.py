@@ -36,7 +36,7 @@ TRAIN = {
     "ema_decay": 0.5,
     "threads": 1,
 }
-BYTES = ("weights.safetensors", "model.json", "history.csv", "metrics.json")
+BYTES = ("weights.safetensors", "last.safetensors", "model.json", "history.csv", "metrics.json")
 
 
 def run(round_id: str, teacher: str, **changes: object) -> None:

@@ -1,16 +1,20 @@
 """The model registry on a real store, and a registered model that answers a photo."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from PIL import Image
 
 from trashseg import tracking
 from trashseg.errors import InputError
+from trashseg.inference.streaming import read_photo
 from trashseg.tracking.registry import verdict
 from trashseg.tracking.store import connect
 
@@ -49,7 +53,8 @@ def test_champion_changes_only_for_a_better_score_on_the_same_folds(checkout: Pa
     assert (version.version, version.tags["oof_miou"]) == (5, "0.9")
 
 
-def test_registered_model_answers_a_photo(checkout: Path, colour_model: Path) -> None:
+def served(colour_model: Path) -> Callable[[bytes], tuple[NDArray[np.uint8], dict[str, float]]]:
+    """The registered champion: an encoded photo in, its mask_HW and the classes' shares out."""
     import mlflow.pyfunc
     import pandas as pd
 
@@ -57,15 +62,36 @@ def test_registered_model_answers_a_photo(checkout: Path, colour_model: Path) ->
     mlflow.set_registry_uri(tracking.tracking_uri())
     mlflow.set_tracking_uri(tracking.tracking_uri())
     model = mlflow.pyfunc.load_model("models:/trashseg@champion")
+
+    def answer(photo: bytes) -> tuple[NDArray[np.uint8], dict[str, float]]:
+        (found,) = model.predict(pd.DataFrame({"image": [base64.b64encode(photo).decode()]}))
+        mask_HW = cv2.imdecode(np.frombuffer(base64.b64decode(found["mask"]), np.uint8), cv2.IMREAD_UNCHANGED)
+        return np.asarray(mask_HW, np.uint8), found["shares"]
+
+    return answer
+
+
+def test_registered_model_answers_a_photo(checkout: Path, colour_model: Path) -> None:
     photo_HWC = np.zeros((24, 16, 3), np.uint8)
     photo_HWC[:, :8, 2] = 200  # red, in OpenCV's order
     photo_HWC[:, 8:, 0] = 200  # blue: Background
-    encoded = base64.b64encode(cv2.imencode(".png", photo_HWC)[1].tobytes()).decode()
-    (answer,) = model.predict(pd.DataFrame({"image": [encoded]}))
-    mask_HW = cv2.imdecode(np.frombuffer(base64.b64decode(answer["mask"]), np.uint8), cv2.IMREAD_UNCHANGED)
+    mask_HW, shares = served(colour_model)(cv2.imencode(".png", photo_HWC)[1].tobytes())
     assert mask_HW.shape == (24, 16)
     assert (mask_HW[:, :6] == 1).all() and (mask_HW[:, 10:] == 0).all()
-    assert answer["shares"] == {"Background": 0.5, "Red": 0.5}
+    assert shares == {"Background": 0.5, "Red": 0.5}
+
+
+def test_registered_model_turns_a_photo_as_trashseg_predict_does(
+    checkout: Path, colour_model: Path, tmp_path: Path
+) -> None:
+    stored = Image.new("RGB", (32, 16), "red")
+    stored.paste("blue", (0, 8, 32, 16))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: what is stored on top is to be shown on the right
+    stored.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    mask_HW, _ = served(colour_model)((tmp_path / "turned.jpg").read_bytes())
+    assert mask_HW.shape == read_photo(tmp_path / "turned.jpg", 64, upright=True).shape[:2] == (32, 16)
+    assert (mask_HW[:, :6] == 0).all() and (mask_HW[:, 10:] == 1).all()
 
 
 def test_verdict() -> None:

@@ -10,6 +10,7 @@ from trashseg.data.dataset import Example
 from trashseg.evaluation.confusion import mean_iou
 from trashseg.models.model_folder import read_tensors
 from trashseg.models.networks import build_network
+from trashseg.training.journal import LAST
 from trashseg.training.soup import average
 
 
@@ -47,7 +48,23 @@ def test_a_soup_never_scores_worse_than_its_best_epoch(
             assert torch.equal(tensor, average(parts)[name])
 
 
-def test_without_a_soup_one_file_of_weights_is_kept(examples: list[Example], tmp_path: Path) -> None:
+def test_without_a_soup_the_best_and_the_last_weights_are_kept(examples: list[Example], tmp_path: Path) -> None:
     outcome = train(build_network(SMALL, 11), examples, tmp_path, epochs=3)
     assert outcome.soup is None
-    assert [path.name for path in tmp_path.glob("*.safetensors")] == [outcome.best_weights.name]
+    kept = {path.name for path in tmp_path.glob("*.safetensors")}
+    assert kept == {outcome.best_weights.name, "last.safetensors"}
+    assert outcome.last_weights == tmp_path / "last.safetensors"
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.5])
+def test_the_last_weights_are_those_of_the_checkpoint_and_no_soup(
+    examples: list[Example], tmp_path: Path, ema_decay: float
+) -> None:
+    torch.manual_seed(0)
+    settings = {"epochs": 6, "soup": 3, "learning_rate": 1e-2, "ema_decay": ema_decay}
+    outcome = train(build_network(SMALL, 11), examples, tmp_path, **settings)
+    assert outcome.last_weights is not None
+    state = torch.load(tmp_path / LAST, weights_only=True)["state_dict"]
+    prefix = "averaged.body." if ema_decay else "network.body."
+    for name, tensor in read_tensors(outcome.last_weights).items():
+        assert torch.equal(tensor, state[prefix + name])

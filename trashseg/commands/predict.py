@@ -34,7 +34,8 @@ def predict(
     photos
         A photo, or a folder whose photos (sub-folders too) are all predicted.
     model
-        A model folder with model.json and weights.safetensors. Given several times, the models' answers are averaged.
+        A model folder with model.json and weights.safetensors, or another file of weights in one
+        (model/last.safetensors). Given several times, the models' answers are averaged.
         --model champion: those of the champion in MLflow's registry.
     out
         Folder for the results, made where it does not exist.
@@ -46,7 +47,7 @@ def predict(
         whole: the photo is resized to the size the model was trained at. windows: its own pixels are cut into tiles,
         for photos with small objects.
     batch_size
-        Tiles that go through the network together; fewer need less memory.
+        Tiles that go through the network together, on the CPU photos (one a core at most); fewer need less memory.
     device
         auto (a GPU where there is one), cpu, cuda, cuda:1.
     max_megapixels
@@ -65,7 +66,8 @@ def predict(
     if min(scales) <= 0 or batch_size < 1:
         raise InputError(f"--scales {min(scales):g}, --batch-size {batch_size}: expected numbers above 0")
     found = find_photos(photos)
-    members = load_members(model_folders(model), View(view == "whole", scales, flips), batch_size, device)
+    looks = View(view == "whole", scales, flips)
+    members = load_members(model_folders(model), looks, batch_size, device, photos=len(found))
     with Results(out, members.classes, probabilities) as results:
         for answer in members.answers(found, max_megapixels, upright):
             results.add(answer.name, str(found[answer.name]), answer.image_HWC, answer.probabilities_CHW)

@@ -29,6 +29,7 @@ def train(
     set_: Annotated[list[str], Parameter(name="--set", negative="")] = [],  # noqa: B006
     tensorboard: Path | None = None,
     figures: Path | None = None,
+    mlflow: str | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Train a network on COCO files and write a model folder.
@@ -48,7 +49,8 @@ def train(
     images
         Folder that the files' `file_name` are relative to.
     out
-        The model folder: weights.safetensors, model.json, history.csv, metrics.json.
+        The model folder: weights.safetensors (the best epoch's), last.safetensors, model.json, history.csv,
+        metrics.json.
     model
         Decoder: unet, unetplusplus, manet, linknet, fpn, pspnet, pan, deeplabv3plus, upernet, segformer, dpt.
     encoder
@@ -74,7 +76,8 @@ def train(
     seed
         Seed of everything random.
     start_from
-        A model folder of the same network and classes, whose weights are trained on.
+        A model folder of the same network and classes, whose weights are trained on, or a file of weights in one:
+        --start-from model/last.safetensors.
     params
         A params.yaml to start from, instead of the defaults.
     set_
@@ -83,13 +86,17 @@ def train(
         Folder for TensorBoard's curves and pictures.
     figures
         File that each epoch's figures are added to, a line of JSON each; --figures=- is stdout.
+    mlflow
+        MLflow store to log to: --mlflow sqlite:///mlflow.db or --mlflow http://127.0.0.1:5000. Settings, curves, IoU
+        of each class, confusion matrix, photos with truth and answer; a training that goes on continues its run.
     dry_run
         Print the settings, the number of parameters and the memory needed, and stop.
     """
     import os
 
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from trashseg.models.model_folder import WEIGHTS
+    from trashseg.models.model_folder import folder_and_weights
+    from trashseg.tracking.own_training import check_store, own_training_run
     from trashseg.training import curves
     from trashseg.training.journal import Listeners
     from trashseg.training.loaders import is_first_process
@@ -113,29 +120,34 @@ def train(
     }
     settings = resolve(params, flags, set_)
     check_out(out)
+    if mlflow is not None:
+        check_store(mlflow)
     training, validation, classes = read_own(train_json, val_json, images)
     if dry_run:
         print(outline(settings, classes, (len(training), len(validation))))
         return
-    weights = None if start_from is None else start_from / WEIGHTS
+    weights = None if start_from is None else folder_and_weights(start_from)[1]
     start = Start(architecture(settings), None if weights else pretrained(settings), classes, weights)
     facts = {"train_json": train_json.name, "val_json": val_json.name}
     listeners = curves.tensorboard(tensorboard, classes) if tensorboard and is_first_process() else Listeners()
     if figures is not None:
-        listeners = Listeners((*listeners.figures, curves.json_lines(figures)), listeners.answers)
+        listeners += Listeners((curves.json_lines(figures),))
+    told = {**settings.as_dict(), "seed": seed, "start_from": start_from, "images": images, **facts}
     pasting = settings.augment.online_copy_paste > 0
-    train_model(
-        start,
-        [ExampleSet(training, 1.0)],
-        validation,
-        settings.train,
-        settings.augment,
-        settings.train.epochs,
-        seed,
-        out,
-        facts,
-        listeners=listeners,
-        paste=paste_from_own(train_json, images, seed) if pasting else None,
-    )
-    if is_first_process():
-        print(curves.closing_words(out))
+    with own_training_run(mlflow, f"train {out.name}", (train_json, val_json), images, classes, told) as tracked:
+        train_model(
+            start,
+            [ExampleSet(training, 1.0)],
+            validation,
+            settings.train,
+            settings.augment,
+            settings.train.epochs,
+            seed,
+            out,
+            facts,
+            listeners=listeners + Listeners((tracked.log_epoch,), (tracked.log_answers,), (tracked.begin,)),
+            paste=paste_from_own(train_json, images, seed) if pasting else None,
+        )
+        if is_first_process():
+            tracked.finish(out)
+            print(curves.closing_words(out))

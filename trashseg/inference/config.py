@@ -22,7 +22,9 @@ class PredictConfig(Section):
     keep_single: bool = Field(
         True, description="also keep what a single look sees, so that `evaluate` tells what the others gain"
     )
-    batch_size: int = Field(8, ge=1, description="tiles that go through the network together")
+    batch_size: int = Field(
+        8, ge=1, description="tiles that go through the network together; on the CPU photos, one a core at most"
+    )
     precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto: bf16 on a GPU, 32 on the CPU")
     device: str = Field("auto", description="auto: a GPU where there is one; or cpu, cuda, cuda:1")
     workers: int = Field(0, ge=0, description="threads that read photos and write answers; 0: one for each core")
@@ -37,7 +39,9 @@ class EnsembleConfig(Section):
         "member", description="equal, or fitted out of fold: one for each member, or for each member and class"
     )
     with_teacher: bool = Field(
-        False, description="the teacher round's networks are members, too; out of fold they know no more than its own"
+        False,
+        description="the teacher round's networks, not those of rounds before it, are members, too; "
+        "out of fold they know no more than its own",
     )
     fit_pixels: int = Field(1_000_000, ge=1000, description="out-of-fold pixels that weights are fitted on, at most")
     priority: list[str] = Field(

@@ -27,15 +27,16 @@ INPUT, OUTPUT = "image", "probabilities"
 
 
 class Answering(nn.Module):
-    """image_BHWC uint8 -> probabilities_BCHW float32."""
+    """image_BHWC uint8 -> probabilities_BCHW float32, or logits_BCHW without the softmax."""
 
-    def __init__(self, network: SegmentationNetwork) -> None:
+    def __init__(self, network: SegmentationNetwork, softmax: bool = True) -> None:
         super().__init__()
         self.network = network
+        self.softmax = softmax
 
     def forward(self, image_BHWC: Tensor) -> Tensor:
         logits_BCHW: Tensor = self.network(image_BHWC.permute(0, 3, 1, 2))
-        return logits_BCHW.softmax(1)
+        return logits_BCHW.softmax(1) if self.softmax else logits_BCHW
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,18 @@ class Parity:
     sizes: tuple[tuple[int, int, int], ...]
 
 
-def export_onnx(network: SegmentationNetwork, path: Path, size: tuple[int, int], opset: int) -> None:
+def export_onnx(
+    network: SegmentationNetwork, path: Path, size: tuple[int, int], opset: int, softmax: bool = True
+) -> None:
     """Write the network as ONNX; batch, height and width stay open. `size` is only what it is traced with."""
-    network = network.cpu().eval()
+    answering = Answering(
+        network.cpu(), softmax
+    ).eval()  # the exporter puts a module back to training if it found it so
     example_BHWC = torch.zeros((2, *size, 3), dtype=torch.uint8)
     with atomic(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Answering(network),
+            answering,
             (example_BHWC,),
             str(temporary),
             input_names=[INPUT],

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from trashseg.classes import Classes
 from trashseg.errors import InputError
 from trashseg.inference.predict import Predictor, View, choose_device
-from trashseg.inference.streaming import read_ahead, read_photo
-from trashseg.models.model_folder import DESCRIPTION, load_model
+from trashseg.inference.streaming import read_photo
+from trashseg.inference.workers import read_ahead
+from trashseg.models.model_folder import DESCRIPTION, folder_and_weights, load_model
 from trashseg.parallel import cores
 from trashseg.progress import track
 
@@ -91,9 +92,14 @@ class Members:
 
 
 def load_members(
-    folders: Sequence[Path], view: View, batch_size: int = 4, device: str = "auto", precision: str = "auto"
+    folders: Sequence[Path],
+    view: View,
+    batch_size: int = 4,
+    device: str = "auto",
+    precision: str = "auto",
+    photos: int = 0,
 ) -> Members:
-    """Models of one class list, ready to predict."""
+    """Models of one class list, ready to predict so many photos."""
     where = choose_device(device)
     predictors: list[Predictor] = []
     classes: Classes | None = None
@@ -101,9 +107,11 @@ def load_members(
         network, description = load_model(folder)
         if classes is not None and description.classes.names != classes.names:
             found, expected = ", ".join(description.classes.names), ", ".join(classes.names)
-            raise InputError(f"{folder / DESCRIPTION}: trained for classes {found}; {folders[0]} has {expected}")
+            described = folder_and_weights(folder)[0] / DESCRIPTION
+            raise InputError(f"{described}: trained for classes {found}; {folders[0]} has {expected}")
         classes = description.classes
-        predictors.append(Predictor(network, description.image_size, view, where, batch_size, precision))
+        size = description.image_size
+        predictors.append(Predictor(network, size, view, where, batch_size, precision, photos=photos))
     if classes is None:
         raise InputError("no model folder given, expected at least one")
     return Members(classes, predictors)

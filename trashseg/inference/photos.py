@@ -8,8 +8,9 @@ from trashseg.io import read_json
 
 def photo_paths(coco: Path, images: Path) -> dict[int, Path]:
     """Image id -> its file under `images`, for every image of a COCO file, in the file's order."""
+    content = read_json(coco)
     try:
-        return {int(row["id"]): images / str(row["file_name"]) for row in read_json(coco)["images"]}
+        return {int(row["id"]): images / str(row["file_name"]) for row in content["images"]}
     except (TypeError, KeyError, ValueError):
         raise InputError(f"{coco}: expected COCO with images of an id and a file_name") from None
 

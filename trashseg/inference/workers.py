@@ -5,8 +5,9 @@ OpenCV, numpy, compiled kernels) let go of the interpreter lock, threads start
 at once and copy nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
@@ -23,6 +24,17 @@ def each(function: Callable[[T], R], items: Sequence[T], description: str, worke
     At most twice as many results as workers wait to be taken, so memory stays flat.
     """
     return track(_ordered(function, items, workers or cores()), description, len(items))
+
+
+def read_ahead(function: Callable[[T], R], items: Iterable[T], pool: ThreadPoolExecutor, ahead: int) -> Iterator[R]:
+    """`function` of each item in order, computed by `pool`, at most `ahead` items before they are taken."""
+    waiting: deque[Future[R]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _ordered(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:

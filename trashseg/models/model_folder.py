@@ -1,5 +1,9 @@
 """A model folder: `weights.safetensors` and `model.json`, all that inference needs.
 
+A training leaves its last epoch's weights beside its best one's, as
+`last.safetensors`; a model is named by its folder, which means the best, or by
+a file of weights in it.
+
 Plain tensors and plain values: loading someone else's folder runs no code
 from it. `model.json` names the network, its classes, the normalisation, the
 size it was trained at and where its training data came from.
@@ -23,6 +27,7 @@ from trashseg.io import read_json, write_bytes, write_json
 from trashseg.models.networks import Architecture, SegmentationNetwork, build_network
 
 WEIGHTS = "weights.safetensors"
+LAST_WEIGHTS = "last.safetensors"
 DESCRIPTION = "model.json"
 FORMAT = 1
 
@@ -46,10 +51,16 @@ class ModelDescription:
 
 def save_model(folder: Path, network: SegmentationNetwork, description: ModelDescription) -> None:
     """Write the weights (float32, CPU) and the description, each whole or not at all."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
+    digest = save_weights(folder / WEIGHTS, network.body.state_dict())
+    write_description(folder, network, description, digest)
+
+
+def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> str:
+    """Write a network's tensors as safetensors, on the CPU, whole or not at all; gives the file's sha256."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     content = save(tensors, metadata={"format": "pt"})
-    write_bytes(folder / WEIGHTS, content)
-    write_description(folder, network, description, hashlib.sha256(content).hexdigest())
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def write_description(
@@ -105,16 +116,22 @@ def read_description(folder: Path) -> ModelDescription:
         raise InputError(f"{path}: expected a description with network, classes, normalisation, image_size") from None
 
 
-def load_model(folder: Path) -> tuple[SegmentationNetwork, ModelDescription]:
-    """The network, on the CPU in eval mode, and its description.
+def folder_and_weights(model: Path) -> tuple[Path, Path]:
+    """The folder of a model and the file of its weights, where `model` names either."""
+    return (model.parent, model) if model.suffix == ".safetensors" else (model, model / WEIGHTS)
+
+
+def load_model(model: Path) -> tuple[SegmentationNetwork, ModelDescription]:
+    """The network, on the CPU in eval mode, and its description; `model` is a folder, or a file of weights in one.
 
     Raises `InputError` for a missing, truncated or foreign file, and for
     weights of another architecture or another number of classes.
     """
+    folder, weights = folder_and_weights(model)
     description = read_description(folder)
     network = build_network(description.architecture, len(description.classes))
     network.set_normalisation(description.mean, description.std)
-    load_weights(network, folder / WEIGHTS)
+    load_weights(network, weights)
     return network.eval(), description
 
 

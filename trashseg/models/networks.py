@@ -12,6 +12,7 @@ import copy
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from trashseg.errors import InputError, nearest
+from trashseg.models.hub import hub_or_cache
 from trashseg.models.packaged_weights import packaged_weights
 
 ARCHITECTURES: dict[str, type[nn.Module]] = dict(smp.MODEL_ARCHITECTURES_MAPPING)
@@ -142,17 +144,18 @@ def _any_size(encoder: str) -> Mapping[str, Any]:
 def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weights: str | None) -> nn.Module:
     """smp's network, its errors told as sentences."""
     where = f"network {architecture.name} over {architecture.encoder}"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return kind(architecture.encoder, encoder_weights=weights, classes=classes, **architecture.options)
-    except OSError as error:
-        raise InputError(
-            f"{where}: the pretrained weights {weights!r} could not be downloaded ({_first_line(error)}); "
-            "set encoder_weights to null or to a local .safetensors file"
-        ) from None
-    except (TypeError, ValueError, KeyError, RuntimeError, NotImplementedError, AssertionError) as error:
-        raise InputError(f"{where}: {_first_line(error)}") from None
+    with hub_or_cache() if weights else nullcontext() as away:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return kind(architecture.encoder, encoder_weights=weights, classes=classes, **architecture.options)
+        except OSError as error:
+            raise InputError(
+                f"{where}: the pretrained weights {weights!r} could not be downloaded ({away or _first_line(error)}); "
+                "set encoder_weights to null or to a local .safetensors file"
+            ) from None
+        except (TypeError, ValueError, KeyError, RuntimeError, NotImplementedError, AssertionError) as error:
+            raise InputError(f"{where}: {_first_line(error)}") from None
 
 
 def _first_line(error: BaseException) -> str:

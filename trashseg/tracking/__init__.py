@@ -12,11 +12,13 @@ step (each member, each network's folds, ensemble, CRF) and round.
 """
 
 from trashseg.tracking.evaluation import log_evaluation
+from trashseg.tracking.live import TrainingRun
+from trashseg.tracking.own_training import own_training_run
 from trashseg.tracking.pipeline import PARENT_VARIABLE, pipeline_run
 from trashseg.tracking.registry import Registration, register_champion
 from trashseg.tracking.results import log_results
 from trashseg.tracking.store import tracking_uri
-from trashseg.tracking.training import TrainingRun, replay_training, training_run
+from trashseg.tracking.training import replay_training, training_run
 from trashseg.tracking.view import comparison_page
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "comparison_page",
     "log_evaluation",
     "log_results",
+    "own_training_run",
     "pipeline_run",
     "register_champion",
     "replay_training",

@@ -38,6 +38,26 @@ def dvc_hash(path: Path, lock: Path = Path("dvc.lock")) -> str | None:
     return next((str(entry.get("md5")) for entry in entries if entry.get("path") == path.as_posix()), None)
 
 
+def tracked_hash(path: Path) -> str | None:
+    """DVC's hash of the artefact or of the data (`dvc add`) that a file or folder is, or lies in."""
+    for place in (path, *path.parents):
+        added = place.with_name(f"{place.name}.dvc") if place.name else None
+        found = dvc_hash(place) or (None if added is None else _added_hash(added))
+        if found is not None:
+            return found
+    return None
+
+
+def _added_hash(path: Path) -> str | None:
+    """What `photos.dvc` says of `photos`."""
+    if not path.is_file():
+        return None
+    try:
+        return str(yaml.safe_load(path.read_text())["outs"][0]["md5"])
+    except (OSError, yaml.YAMLError, TypeError, KeyError, IndexError):
+        return None
+
+
 def digest(paths: Sequence[Path]) -> str:
     """SHA-256 (32 hex digits) of the names and contents of files, and of all files in folders."""
     total = hashlib.sha256()

@@ -3,8 +3,9 @@
 MLflow copies this file into the model ("models from code"), so it imports
 nothing of trashseg and no torch, and loading it unpickles nothing.
 
-A request is rows with `image`, a base64 JPEG or PNG. Each answer is
-{"mask": base64 PNG of class indices at the photo's size, "shares": {class: share of pixels}}.
+A request is rows with `image`, a base64 JPEG or PNG. It is turned as its EXIF tag says, as `trashseg predict` and
+viewers do. Each answer is {"mask": base64 PNG of class indices at the photo's size, upright, "shares": {class: share
+of pixels}}.
 """
 
 import base64
@@ -42,8 +43,7 @@ class LitterModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined
         return [self._answer(row) for row in model_input["image"]]
 
     def _answer(self, encoded: str) -> dict[str, Any]:
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        image_HWC = cv2.imdecode(np.frombuffer(base64.b64decode(encoded), np.uint8), flags)
+        image_HWC = cv2.imdecode(np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_COLOR)
         if image_HWC is None:
             raise ValueError("column 'image': expected a JPEG or PNG as base64")
         mask_HW = self._mask(np.asarray(cv2.cvtColor(image_HWC, cv2.COLOR_BGR2RGB), np.uint8))

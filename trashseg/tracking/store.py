@@ -45,6 +45,28 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
+@contextmanager
+def store_at(uri: str) -> Iterator[None]:
+    """Inside, runs are kept at `uri`, and tracking is on whatever the environment says."""
+    given = {"MLFLOW_TRACKING_URI": uri, "TRASHSEG_TRACKING": "on"}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def artifacts_of(uri: str) -> Path:
+    """Where the files of a database's runs lie: beside it, and in the working folder where it is a server's."""
+    folder = Path(uri.removeprefix("sqlite:///")).parent if uri.startswith("sqlite:///") else Path.cwd()
+    return folder.absolute() / "mlartifacts"
+
+
 def is_off() -> bool:
     """Whether the environment switches tracking off."""
     return os.environ.get("TRASHSEG_TRACKING", "on").lower() in ("off", "0", "false")
@@ -74,7 +96,7 @@ def _open(uri: str, name: str, artifacts: str) -> tuple["MlflowClient", str]:
                 if key not in found.tags:
                     client.set_experiment_tag(found.experiment_id, key, value)
             return client, str(found.experiment_id)
-        # A database holds no files: they lie beside it. A server has its own place.
+        # a database holds no files; a server has its own place for them
         location = None if uri.startswith("http") else artifacts
         return client, str(client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
 
@@ -83,7 +105,8 @@ def connect() -> tuple["MlflowClient", str]:
     """The client and the id of the project's experiment (`MLFLOW_EXPERIMENT_NAME`, else `trashseg`)."""
     if is_off():
         raise TrackingOff
-    return _open(tracking_uri(), experiment_name(), (Path.cwd() / "mlartifacts").as_uri())
+    uri = tracking_uri()
+    return _open(uri, experiment_name(), artifacts_of(uri).as_uri())
 
 
 def patiently(action: Callable[[], T]) -> T:

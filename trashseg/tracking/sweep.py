@@ -6,24 +6,33 @@ prints, so a trial that is stopped half-way has its curve all the same.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from trashseg.classes import named
+from trashseg.tracking.live import STATE, TrainingRun, remember, reopened
 from trashseg.tracking.pipeline import KIND, PARENT_TAG
 from trashseg.tracking.provenance import git_revision
 from trashseg.tracking.store import attempt, connect
-from trashseg.tracking.training import TrainingRun
 from trashseg.tracking.values import log_metrics, log_params, set_tags
 
 
 @contextmanager
-def sweep_run(name: str, told: Mapping[str, Any]) -> Iterator[str | None]:
-    """The parent run of a sweep's trials; yields its id, or None where nothing is tracked. Never raises itself."""
+def sweep_run(name: str, told: Mapping[str, Any], folder: Path) -> Iterator[str | None]:
+    """The parent run of a sweep's trials; yields its id, or None where nothing is tracked. Never raises itself.
+
+    `folder` is the sweep's own: one that goes on in it continues its run.
+    """
 
     def begin() -> str:
         client, experiment = connect()
+        before = reopened(folder / STATE)
+        if before is not None:
+            return before
         run_id = str(client.create_run(experiment, run_name=f"sweep {name}").info.run_id)
         set_tags(client, run_id, {KIND: "sweep", "sweep": name, "git.revision": git_revision()})
         log_params(client, run_id, told)
+        remember(folder / STATE, run_id)
         return run_id
 
     run_id = attempt(f"sweep {name}", begin)
@@ -56,7 +65,7 @@ class TrialRun:
 
         run_id = attempt(f"trial {number} of {sweep}", begin) if parent is not None else None
         self.what = f"trial {number} of {sweep}"
-        self._run = TrainingRun(run_id, names=names)
+        self._run = TrainingRun(run_id=run_id, classes=named(tuple(names)))
 
     @property
     def run_id(self) -> str | None:

@@ -45,6 +45,9 @@ class TrainConfig(Section):
     real_epochs: int = Field(
         0, ge=0, description="the last epochs of a later round see no pseudo labels; 0: joint to the end"
     )
+    keep_last: bool = Field(
+        True, description="the model folder also holds the last epoch's weights, as large as the best one's"
+    )
     validate_every: int = Field(1, ge=1, description="epochs between validations")
     patience: int = Field(0, ge=0, description="validations without a better mIoU before stopping; 0: never stop")
     overlay_every: int = Field(10, ge=0, description="epochs between pictures of photo, truth, answer; 0: none")

@@ -17,10 +17,9 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from safetensors.torch import save
 
 from trashseg.evaluation.confusion import iou_per_class, mean_iou
-from trashseg.io import write_bytes
+from trashseg.models.model_folder import save_weights
 from trashseg.training.module import Answer, SegmentationTraining
 
 LAST = "last.ckpt"
@@ -33,12 +32,21 @@ AnswerListener = Callable[[int, Sequence[Answer]], None]
 """Shown some held-out photos with truth and answer, at the epochs `overlay_every` chooses."""
 
 
+BeginListener = Callable[[Path], None]
+"""Told the checkpoint folder before anything is trained: what is left there is found when the training resumes."""
+
+
 @dataclass(frozen=True)
 class Listeners:
-    """Who watches a training: its figures, and its answers to a few photos."""
+    """Who watches a training: its figures, its answers to a few photos, and that it begins."""
 
     figures: tuple[EpochListener, ...] = ()
     answers: tuple[AnswerListener, ...] = ()
+    begin: tuple[BeginListener, ...] = ()
+
+    def __add__(self, others: "Listeners") -> "Listeners":
+        """All of both."""
+        return Listeners(self.figures + others.figures, self.answers + others.answers, self.begin + others.begin)
 
 
 NOBODY = Listeners()
@@ -181,11 +189,6 @@ class Journal(pl.Callback):
         miou = "" if row["val_miou"] is None else f", mIoU {row['val_miou']:.3f} (best {self.best['miou']:.3f})"
         done = f"epoch {epoch + 1}/{self.epochs}: loss {row['train_loss']:.3f}{miou}"
         print(f"{done}, {rate:.1f} images/s, {left:.0f} s left", file=sys.stderr)
-
-
-def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """A network's tensors as safetensors, on the CPU."""
-    write_bytes(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
 
 
 def memory_mb(device: torch.device) -> float:

@@ -20,6 +20,7 @@ from trashseg.data.augment_config import AugmentConfig
 from trashseg.data.dataset import Example, Paste
 from trashseg.errors import InputError
 from trashseg.models.losses import build_loss, class_weights
+from trashseg.models.model_folder import LAST_WEIGHTS, save_weights
 from trashseg.models.networks import SegmentationNetwork
 from trashseg.models.optimizers import build_optimizer, parameter_groups
 from trashseg.models.schedulers import build_schedule
@@ -37,7 +38,8 @@ from trashseg.training.soup import Soup, greedy_soup
 class Outcome:
     """A finished training: its history, and the epoch, counts (2, C, C) and file of the best weights.
 
-    `soup` is told where one was tried; the counts and weights are its own where it was better.
+    `soup` is told where one was tried; the counts and weights are its own where it was better. `last_weights`
+    are those of the last epoch, where they are kept.
     """
 
     history: Sequence[dict[str, float | int | None]]
@@ -45,6 +47,7 @@ class Outcome:
     best_counts: NDArray[np.int64]
     best_weights: Path
     soup: Soup | None = None
+    last_weights: Path | None = None
 
 
 def fit(
@@ -134,10 +137,13 @@ def _train(
         if journal.best["epoch"] < 0:
             raise InputError(_never_validated(config, epochs))
         best_counts, best_weights = np.asarray(journal.best["counts"], np.int64), journal.best_weights()
+        last_weights = folder / LAST_WEIGHTS if config.keep_last else None
+        if last_weights is not None and trainer.is_global_zero:
+            save_weights(last_weights, module.shown_network().body.state_dict())
         soup = greedy_soup(trainer, module, held_out, journal) if len(journal.kept) > 1 else None
     if soup is not None and soup.weights is not None:
         best_counts, best_weights = soup.counts, soup.weights
-    return Outcome(journal.history, int(journal.best["epoch"]), best_counts, best_weights, soup)
+    return Outcome(journal.history, int(journal.best["epoch"]), best_counts, best_weights, soup, last_weights)
 
 
 def _never_validated(config: TrainConfig, epochs: int) -> str:

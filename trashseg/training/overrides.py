@@ -24,10 +24,13 @@ class Settings:
     train: TrainConfig
     augment: AugmentConfig
 
-    def as_yaml(self) -> str:
+    def as_dict(self) -> dict[str, Any]:
         """All keys with their values, as params.yaml would hold them."""
-        values = {name: getattr(self, name).model_dump(mode="json") for name in SECTIONS}
-        return yaml.safe_dump(values, sort_keys=False)
+        return {name: getattr(self, name).model_dump(mode="json") for name in SECTIONS}
+
+    def as_yaml(self) -> str:
+        """The same as text."""
+        return yaml.safe_dump(self.as_dict(), sort_keys=False)
 
 
 def resolve(params: Path | None, flags: Mapping[str, Any], keys: Sequence[str]) -> Settings:

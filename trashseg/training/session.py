@@ -25,7 +25,7 @@ from trashseg.classes import Classes
 from trashseg.data.dataset import Example, Paste
 from trashseg.evaluation.confusion import iou_per_class, mean_iou, pixel_accuracy
 from trashseg.io import write_json, write_text
-from trashseg.models.model_folder import ModelDescription, load_weights, save_model
+from trashseg.models.model_folder import LAST_WEIGHTS, ModelDescription, load_weights, save_model
 from trashseg.models.networks import Architecture, SegmentationNetwork, build_network, check_size
 from trashseg.training.config import AugmentConfig, TrainConfig
 from trashseg.training.failures import told
@@ -92,6 +92,9 @@ def train_model(
     kept = checkpoints / hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:20]
     with told(kept):
         kept.mkdir(parents=True, exist_ok=True)
+    if is_first_process():
+        for listener in listeners.begin:
+            listener(kept)
     outcome = fit(network, sets, validation, config, augment, epochs, seed, kept, listeners, paste)
     origins = {part.examples[0].origin: len(part.examples) for part in sets if part.examples}
     training = {**facts, "seed": seed, "epochs": epochs, "images": origins, "data_digest": data}
@@ -126,10 +129,12 @@ def build_seeded(start: Start, seed: int) -> SegmentationNetwork:
 def write_model_folder(
     folder: Path, network: SegmentationNetwork, description: ModelDescription, outcome: Outcome
 ) -> None:
-    """`weights.safetensors`, `model.json`, `history.csv` and `metrics.json`, whole or not at all."""
+    """The best and the last weights, `model.json`, `history.csv` and `metrics.json`, whole or not at all."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     save_model(temporary, network, description)
+    if outcome.last_weights is not None:
+        shutil.copyfile(outcome.last_weights, temporary / LAST_WEIGHTS)
     write_history(temporary / "history.csv", outcome.history)
     write_json(temporary / "metrics.json", metrics(outcome, description.classes))
     shutil.rmtree(folder, ignore_errors=True)

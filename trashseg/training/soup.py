@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from trashseg.evaluation.confusion import mean_iou
-from trashseg.models.model_folder import read_tensors
-from trashseg.training.journal import Journal, save_weights
+from trashseg.models.model_folder import read_tensors, save_weights
+from trashseg.training.journal import Journal
 from trashseg.training.module import SegmentationTraining
 
 SOUP = "soup.safetensors"
