@@ -27,7 +27,7 @@ from flows.techniques import TECHNIQUES, variants
 from trashseg import paths
 from trashseg.config import load
 from trashseg.errors import InputError, run_command
-from trashseg.evaluation.intervals import compare
+from trashseg.evaluation.intervals import Interval, compare
 from trashseg.evaluation.selection import Candidate, read_candidate
 from trashseg.io import read_json, write_json, write_text
 
@@ -68,6 +68,15 @@ def stacked(candidates: Sequence[Candidate]) -> Candidate:
     )
 
 
+def verdict(gain: Interval) -> str:
+    """What an interval says of a technique, in a word."""
+    if gain.as_list() == [0, 0]:
+        return "changes nothing"
+    if gain.includes_zero():
+        return "unclear"
+    return "helps" if gain.value > 0 else "hurts"
+
+
 def row(technique: str, overrides: Mapping[str, Any], whole: Candidate, without: Candidate) -> dict[str, Any]:
     """What a technique is worth: mIoU with everything minus mIoU without it, on the same photos."""
     if not np.array_equal(whole.ids, without.ids):
@@ -79,7 +88,7 @@ def row(technique: str, overrides: Mapping[str, Any], whole: Candidate, without:
         "worth": gain.value,
         "interval": gain.as_list(),
         "p_value": found.p_value,
-        "verdict": "unclear" if gain.includes_zero() else "helps" if gain.value > 0 else "hurts",
+        "verdict": verdict(gain),
         "miou_without": without.miou,
         "switched_off_by": dict(overrides),
     }
@@ -96,7 +105,7 @@ def shown(rows: Sequence[Mapping[str, Any]], miou: float) -> list[dict[str, str]
                 "without it": f"{each['miou_without']:.4f}",
                 "worth": f"{each['worth']:+.4f}",
                 "95 %": f"{low:+.4f} to {high:+.4f}",
-                "p": f"{each['p_value']:.3f}",
+                "p": f"{each['p_value']:.3f}" if each["p_value"] >= 0.001 else "< 0.001",
                 "verdict": each["verdict"],
             }
         )

@@ -98,7 +98,7 @@ def test_each_technique_gets_its_worth_with_an_interval_and_an_experiment(scored
     state = ablation(techniques=names, return_state=True)
     assert state.is_completed(), state.message
     table = {row["technique"]: row for row in json.loads(scored.read("artifacts/ablation/table.json"))["techniques"]}
-    assert [table[name]["verdict"] for name in names] == ["helps", "hurts", "unclear"]
+    assert [table[name]["verdict"] for name in names] == ["helps", "hurts", "changes nothing"]
     low, high = table["oversampling"]["interval"]
     assert 0 < low <= table["oversampling"]["worth"] <= high
     assert table["class-weights"]["worth"] == 0 and table["class-weights"]["switched_off_by"]
