@@ -27,7 +27,7 @@ from flows.techniques import TECHNIQUES, variants
 from trashseg import paths
 from trashseg.config import load
 from trashseg.errors import InputError, run_command
-from trashseg.evaluation.intervals import compare
+from trashseg.evaluation.intervals import Interval, compare
 from trashseg.evaluation.selection import Candidate, read_candidate
 from trashseg.io import read_json, write_json, write_text
 
@@ -35,6 +35,8 @@ Technique = Annotated[str, Field(json_schema_extra={"enum": [*TECHNIQUES]})]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 WHOLE = "all techniques"
+LAST = "select"
+"""The stage at which variants end: what they are scored by is known."""
 OUT = paths.ARTIFACTS / "ablation"
 SAMPLES = 2000
 
@@ -66,6 +68,15 @@ def stacked(candidates: Sequence[Candidate]) -> Candidate:
     )
 
 
+def verdict(gain: Interval) -> str:
+    """What an interval says of a technique, in a word."""
+    if gain.as_list() == [0, 0]:
+        return "changes nothing"
+    if gain.includes_zero():
+        return "unclear"
+    return "helps" if gain.value > 0 else "hurts"
+
+
 def row(technique: str, overrides: Mapping[str, Any], whole: Candidate, without: Candidate) -> dict[str, Any]:
     """What a technique is worth: mIoU with everything minus mIoU without it, on the same photos."""
     if not np.array_equal(whole.ids, without.ids):
@@ -77,7 +88,7 @@ def row(technique: str, overrides: Mapping[str, Any], whole: Candidate, without:
         "worth": gain.value,
         "interval": gain.as_list(),
         "p_value": found.p_value,
-        "verdict": "unclear" if gain.includes_zero() else "helps" if gain.value > 0 else "hurts",
+        "verdict": verdict(gain),
         "miou_without": without.miou,
         "switched_off_by": dict(overrides),
     }
@@ -94,7 +105,7 @@ def shown(rows: Sequence[Mapping[str, Any]], miou: float) -> list[dict[str, str]
                 "without it": f"{each['miou_without']:.4f}",
                 "worth": f"{each['worth']:+.4f}",
                 "95 %": f"{low:+.4f} to {high:+.4f}",
-                "p": f"{each['p_value']:.3f}",
+                "p": f"{each['p_value']:.3f}" if each["p_value"] >= 0.001 else "< 0.001",
                 "verdict": each["verdict"],
             }
         )
@@ -109,9 +120,12 @@ def markdown(cells: Sequence[Mapping[str, str]]) -> str:
 
 
 def keep_experiment(name: str) -> None:
-    """Save the checkout as a DVC experiment: `dvc exp show` lists it, `dvc exp apply` brings it back."""
+    """Save the checkout as a DVC experiment: `dvc exp show` lists it, `dvc exp apply` brings it back.
+
+    Without a target DVC would commit the stages behind `select`, too, with whatever outputs an earlier run left.
+    """
     logger = get_run_logger()
-    saved = run(["dvc", "exp", "save", "--force", "--name", name], logger.debug)
+    saved = run(["dvc", "exp", "save", "--force", "--name", name, LAST], logger.debug)
     if saved.code:
         logger.warning("not kept as a DVC experiment: %s", saved.tail[-1] if saved.tail else "dvc exp save failed")
 
@@ -121,7 +135,7 @@ def run_variant(label: str, seed: int | None, asked: Mapping[str, Any], override
     seeded = {} if seed is None else {"seed": seed}
     name = label if seed is None else f"{label}, seed {seed}"
     pipeline = full_pipeline.with_options(flow_run_name=name)
-    state = pipeline(**asked, overrides={**overrides, **seeded}, until=["select"], return_state=True)
+    state = pipeline(**asked, overrides={**overrides, **seeded}, until=[LAST], return_state=True)
     if not state.is_completed():
         raise NotFinished(name, state)
     keep_experiment("ablation-" + name.replace(",", "").replace(" ", "-"))

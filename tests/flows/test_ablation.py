@@ -6,9 +6,12 @@ import subprocess
 import pytest
 
 from flows.ablation import ablation
+from flows.full_pipeline import full_pipeline
 from tests.flows.conftest import Toy
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(1200)]
+
+UP_TO_DATE = "Data and pipelines are up to date."
 
 GRAPH = """\
 stages:
@@ -23,6 +26,10 @@ stages:
     deps: [artifacts/evaluate, choose.py]
     params: [rounds]
     outs: [artifacts/select]
+  submission:
+    cmd: cp artifacts/evaluate/r0/seed artifacts/submission
+    deps: [artifacts/evaluate, artifacts/select]
+    outs: [artifacts/submission]
 """
 
 SCORE = """\
@@ -37,6 +44,7 @@ folder.mkdir(parents=True)
 ids = np.arange(40)
 np.savez(folder / "per_image.npz", ids=ids, groups=ids.astype(str), miou=confusions, miou_256=confusions)
 json.dump({"refined": True, "steps": []}, open(folder / "metrics.json", "w"))
+(folder.parent / "seed").write_text(str(values["seed"]))
 open("runs.log", "a").write("evaluate\\n")
 """
 
@@ -66,8 +74,21 @@ def test_a_technique_is_measured_and_the_checkout_ends_as_it_began(scored: Toy) 
     (row,) = json.loads(scored.read("artifacts/ablation/table.json"))["techniques"]
     assert row["technique"] == "oversampling" and row["verdict"] == "helps"
     assert row["interval"][0] <= row["worth"] <= row["interval"][1]
-    assert scored.trained == 2 and "up to date" in scored.dvc("status")
+    assert scored.trained == 2 and scored.dvc("status", "select").strip() == UP_TO_DATE
     assert "| oversampling |" in scored.read("artifacts/ablation/table.md")
+    experiments = scored.dvc("exp", "list", "--name-only").split()
+    assert sorted(experiments) == ["ablation-all-techniques", "ablation-without-oversampling"]
+
+
+@pytest.mark.faults
+def test_what_lies_behind_the_variants_is_not_taken_for_theirs(scored: Toy) -> None:
+    def submitted(seed: int) -> str:
+        assert full_pipeline(overrides={"seed": seed}, rounds=1, return_state=True).is_completed()
+        return scored.read("artifacts/submission")
+
+    assert submitted(seed=1) == "1"
+    assert ablation(techniques=["oversampling"], overrides={"seed": 2}, rounds=1, return_state=True).is_completed()
+    assert submitted(seed=2) == "2", "the submission of another seed was kept with the experiment"
 
 
 @pytest.mark.faults
@@ -77,12 +98,12 @@ def test_each_technique_gets_its_worth_with_an_interval_and_an_experiment(scored
     state = ablation(techniques=names, return_state=True)
     assert state.is_completed(), state.message
     table = {row["technique"]: row for row in json.loads(scored.read("artifacts/ablation/table.json"))["techniques"]}
-    assert [table[name]["verdict"] for name in names] == ["helps", "hurts", "unclear"]
+    assert [table[name]["verdict"] for name in names] == ["helps", "hurts", "changes nothing"]
     low, high = table["oversampling"]["interval"]
     assert 0 < low <= table["oversampling"]["worth"] <= high
     assert table["class-weights"]["worth"] == 0 and table["class-weights"]["switched_off_by"]
     assert scored.read("params.yaml") == before
-    assert "up to date" in scored.dvc("status"), "the checkout ends as the whole pipeline left it"
+    assert scored.dvc("status", "select").strip() == UP_TO_DATE, "the checkout ends as the whole pipeline left it"
     experiments = scored.dvc("exp", "list", "--name-only")
     assert "ablation-without-copy-paste" in experiments and "ablation-all-techniques" in experiments
     assert scored.trained == 8, "two rounds of four variants; the last word is restored"

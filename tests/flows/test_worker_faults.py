@@ -158,8 +158,8 @@ def test_a_run_whose_worker_was_killed_is_marked_and_does_not_block_the_next(dep
 
 
 def test_a_schedule_starts_runs(deployed: Deployed) -> None:
-    deployed.do("-m", "prefect", "deployment", "schedule", "create", "full-pipeline/local", "--interval", "600")
     before = len(deployed.runs())
+    deployed.do("-m", "prefect", "deployment", "schedule", "create", "full-pipeline/local", "--interval", "600")
     deployed.until_scheduled(before)
     deployed.do(
         "-m", "prefect", "--no-prompt", "deployment", "schedule", "clear", "full-pipeline/local", "--accept-yes"

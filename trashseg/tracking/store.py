@@ -28,11 +28,12 @@ T = TypeVar("T")
 LOCK = Path(".trashseg") / "tracking.lock"
 LOCKED_PATIENCE_S = 60.0
 
-# A training must not wait minutes for a server that is away, and nothing is sent to anyone else.
+# A training must not wait minutes for a server that is away, nothing is sent to anyone else, no bar among our lines.
 QUICK_AND_PRIVATE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 
