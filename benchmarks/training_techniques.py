@@ -64,8 +64,15 @@ STRONG = {name: AugmentConfig.model_fields[name].default for name in NO_AUGMENTA
 
 MILD = {"geometry": 0.6, "scale_min": 0.75, "scale_max": 1.5, "light": 0.3}
 
+LIGHT = {"light": 0.3}
+
+CROPS = {"geometry": 0.6, "scale_min": 1.0, "scale_max": 1.5, "rotate_degrees": 0.0, "shift": 0.0}
+
 SETTINGS: Mapping[str, Setting] = {
     "base": Setting(),
+    "light": Setting(augment=LIGHT),
+    "crops": Setting(augment=CROPS),
+    "light and crops": Setting(augment={**LIGHT, **CROPS}),
     "strong augmentation": Setting(augment=STRONG),
     "mild augmentation": Setting(augment=MILD),
     "online copy-paste": Setting(augment={"online_copy_paste": 0.5}),

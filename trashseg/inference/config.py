@@ -27,7 +27,9 @@ class PredictConfig(Section):
     )
     precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto: bf16 on a GPU, 32 on the CPU")
     device: str = Field("auto", description="auto: a GPU where there is one; or cpu, cuda, cuda:1")
-    workers: int = Field(0, ge=0, description="threads that read photos and write answers; 0: one for each core")
+    workers: int = Field(
+        0, ge=0, description="beside a GPU, threads that read photos and write answers; 0: one for each core"
+    )
     max_megapixels: float = Field(64.0, gt=0, description="a larger photo is an error")
 
 
