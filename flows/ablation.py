@@ -37,6 +37,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 WHOLE = "all techniques"
 LAST = "select"
 """The stage at which variants end: what they are scored by is known."""
+SCORES = {"miou": "mIoU", "miou_256": "mIoU on the 256 grid"}
 OUT = paths.ARTIFACTS / "ablation"
 SAMPLES = 2000
 
@@ -212,7 +213,7 @@ def publish(
     write_json(OUT / "table.json", {"metric": metric, "miou": whole.miou, "seeds": seeds, "techniques": rows})
     write_text(OUT / "table.md", markdown(cells))
     create_table_artifact(
-        table=cells, key="ablation", description=f"What each technique is worth ({metric}, out of fold)"
+        table=cells, key="ablation", description=f"What each technique is worth ({SCORES[metric]}, out of fold)"
     )
     get_run_logger().info("\n%s", markdown(cells))
     return Completed(message=f"{len(rows)} techniques measured: {OUT / 'table.md'}")

@@ -38,7 +38,10 @@ def commands() -> dict[str, tuple[list[str], str]]:
 @contextmanager
 def serving() -> Iterator[dict[str, str]]:
     """Both servers, up and answering; gives name -> address and stops them at the end."""
-    environment = {**os.environ, "PREFECT_SERVER_UI_ENABLED": "true", "PREFECT_UI_ENABLED": "true"}
+    shown = {"PREFECT_SERVER_UI_ENABLED": "true", "PREFECT_UI_ENABLED": "true"}
+    # the pages ask port 4200, whatever port they came from, unless they are told
+    shown["PREFECT_SERVER_UI_API_URL"] = commands()["Prefect"][1].removesuffix("/health")
+    environment = {**os.environ, **shown}
     log = Path(os.environ["PREFECT_HOME"]) / "pages.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as sink:
