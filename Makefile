@@ -73,7 +73,7 @@ deps: install ## write each stage's import closure into dvc.yaml
 
 lock: install ## resolve requirements.lock anew from pyproject.toml, keeping what is pinned
 	@uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock pyproject.toml
+	  --output-file requirements.lock pyproject.toml
 
 clean: ## remove everything the pipeline wrote, DVC's cache and Prefect's and MLflow's records; .venv stays
 	@git clean -ffdxq -- artifacts

@@ -12,7 +12,7 @@ the convolutions: 1.2 to 2 times as fast as torch. Its graph is made here, from
 the network in memory, which takes a second: few photos do without. Whether it
 answers as torch does is tried at every size it will be asked at; where it does
 not, or a network cannot be turned into a graph, torch goes on. The softmax stays
-with torch: over the channels onnxruntime's takes a quarter of a small network's time.
+with torch, which is quicker at it over the channels (docs/log.md).
 """
 
 import tempfile

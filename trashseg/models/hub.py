@@ -1,7 +1,7 @@
 """The hub of pretrained weights, asked once whether it answers.
 
 Its library tries each file six times, with a line of warning for each, before
-it says that there is no network: half a minute for what one question tells.
+it says that there is no network: one question tells as much at once.
 Where the hub does not answer, its library is told to take what its cache holds.
 """
 

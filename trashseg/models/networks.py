@@ -154,7 +154,7 @@ def _body(kind: type[nn.Module], architecture: Architecture, classes: int, weigh
                 f"{where}: the pretrained weights {weights!r} could not be downloaded ({away or _first_line(error)}); "
                 "set encoder_weights to null or to a local .safetensors file"
             ) from None
-        except (TypeError, ValueError, KeyError, RuntimeError, NotImplementedError, AssertionError) as error:
+        except (TypeError, ValueError, KeyError, RuntimeError, AssertionError) as error:
             raise InputError(f"{where}: {_first_line(error)}") from None
 
 
